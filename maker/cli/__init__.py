@@ -1,0 +1,1 @@
+"""The `maker` command: parse, call, print; one file per group of commands."""

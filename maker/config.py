@@ -1,0 +1,340 @@
+"""The configuration: frozen typed sections read from maker.toml, and the only reader of the environment.
+
+Defaults stand in the types; maker.toml overrides them; `MAKER_HOME` says where maker.toml is and `MAKER_MODE` which
+mode an orchestrator serves. Unknown keys are errors, so that a misspelt setting is never ignored.
+"""
+
+import os
+import re
+import sys
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from maker.errors import ConfigError
+
+ModeName = Literal["high", "low"]
+Target = Literal["all", "high", "low"]
+RoleName = Literal["preprocessor", "planner", "coder", "reviewer", "voter", "gpt-oss"]
+EngineName = Literal["auto", "llama-server", "xllamacpp", "llama-cpp-python"]
+
+MODES: tuple[ModeName, ...] = get_args(ModeName)
+TARGETS: tuple[Target, ...] = get_args(Target)
+ROLES: tuple[RoleName, ...] = get_args(RoleName)
+
+# A unix socket's path has room for 104 bytes on macOS and 108 on Linux; run/supervisor.sock must fit behind the home.
+MAX_HOME_BYTES = 80
+
+
+class Section(BaseModel):
+    """Base of every section: immutable, and unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Ports(Section):
+    """TCP ports before `port_offset` is added; every one is bound to loopback only."""
+
+    preprocessor: int = Field(8000, ge=1, le=65535)
+    planner: int = Field(8001, ge=1, le=65535)
+    coder: int = Field(8002, ge=1, le=65535)
+    reviewer: int = Field(8003, ge=1, le=65535)
+    voter: int = Field(8004, ge=1, le=65535)
+    gpt_oss: int = Field(8005, ge=1, le=65535, alias="gpt-oss")
+    orchestrator_high: int = Field(8080, ge=1, le=65535, alias="orchestrator-high")
+    orchestrator_low: int = Field(8081, ge=1, le=65535, alias="orchestrator-low")
+    mcp: int = Field(9001, ge=1, le=65535)
+    redis: int = Field(6379, ge=1, le=65535)
+    qdrant: int = Field(6333, ge=1, le=65535)
+    phoenix: int = Field(6006, ge=1, le=65535)
+
+
+class Role(Section):
+    """One role's model server. What is left out comes from the profile."""
+
+    model: str | None = Field(None, description="GGUF file; relative to MAKER_HOME/models.")
+    urls: tuple[str, ...] = Field(
+        (),
+        description="OpenAI-compatible servers to use instead of one that maker starts (each ends in /v1).",
+    )
+    engine: EngineName | None = Field(None, description="Engine for this role; the global `engine` where left out.")
+    slots: int | None = Field(None, ge=1, le=64, description="Requests the server works on at once.")
+    context: int | None = Field(None, ge=256, description="Tokens per slot (prompt and answer together).")
+    cache_ram_mib: int | None = Field(None, ge=0, description="Host memory for cached prompts, in MiB.")
+    threads: int | None = Field(None, ge=1, description="CPU threads for generation and prompt.")
+    gpu_layers: int | None = Field(None, ge=0, description="Layers on the GPU; 0 keeps the model on the CPU.")
+    trust_template: bool = Field(False, description="Use the file's own chat template though maker does not know it.")
+
+
+class Roles(Section):
+    """The six roles."""
+
+    preprocessor: Role = Role()
+    planner: Role = Role()
+    coder: Role = Role()
+    reviewer: Role = Role()
+    voter: Role = Role()
+    gpt_oss: Role = Field(Role(), alias="gpt-oss")
+
+
+class Mode(Section):
+    """Limits of one quality mode; a request may ask for less, never for more."""
+
+    temperature: float = Field(0.8, ge=0, le=2, description="Sampling temperature where the client sends none.")
+    max_tokens: int = Field(4096, ge=1, description="Longest answer in tokens.")
+    first_token_timeout_s: float = Field(120, gt=0, description="Longest silence before a model's first token.")
+    idle_timeout_s: float = Field(30, gt=0, description="Longest silence between two tokens.")
+    start_budget_s: float = Field(120, gt=0, description="How long a request waits for a role that is still loading.")
+
+
+class Modes(Section):
+    """The two modes that are always on."""
+
+    high: Mode = Mode()
+    low: Mode = Mode()
+
+
+class Server(Section):
+    """The HTTP interface of both orchestrators and of mcp."""
+
+    allowed_origins: tuple[str, ...] = Field((), description="Browser origins that may call; none by default.")
+    api_key: str | None = Field(None, min_length=8, description="Key that clients must send; none by default.")
+    max_body_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="Longest request body.")
+    max_requests: int = Field(64, ge=1, description="Requests one orchestrator works on or queues at once.")
+    keep_alive_s: float = Field(10, gt=0, le=10, description="Longest silence on a stream before a keep-alive comment.")
+    drain_s: float = Field(30, ge=0, description="How long running requests may go on after a stop was asked for.")
+
+
+class Redis(Section):
+    """Run state. Where no redis-server is installed, an in-process store takes its place and says so."""
+
+    enabled: bool = True
+    max_memory_mib: int = Field(512, ge=16)
+
+
+class Qdrant(Section):
+    """Code index. Where no qdrant binary is installed, the embedded engine inside mcp takes its place and says so."""
+
+    binary: str = Field("qdrant", description="Name on PATH, or path, of the server binary.")
+
+
+class Phoenix(Section):
+    """Traces for people; lives in its own environment under MAKER_HOME/phoenix."""
+
+    enabled: bool = True
+    capture_content: bool = Field(False, description="Also record prompts and answers in the traces.")
+    retention_days: int = Field(30, ge=0, description="Days to keep traces; 0 keeps them for ever.")
+
+
+class Config(Section):
+    """Everything maker can be told; `home` is where it was read."""
+
+    profile: str = Field(
+        "tiny", pattern=r"^[a-z0-9-]+$", description="Which set of models runs; see `maker config show`."
+    )
+    engine: EngineName = Field("auto", description="What runs the GGUFs.")
+    port_offset: int = Field(0, ge=0, le=50000, description="Added to every port.")
+    ports: Ports = Ports()
+    roles: Roles = Roles()
+    modes: Modes = Modes()
+    server: Server = Server()
+    redis: Redis = Redis()
+    qdrant: Qdrant = Qdrant()
+    phoenix: Phoenix = Phoenix()
+    home: "Home" = Field(exclude=True)
+
+    def port(self, service: str) -> int:
+        """TCP port of the service with the offset added."""
+        return int(getattr(self.ports, service.replace("-", "_"))) + self.port_offset
+
+    def role(self, name: str) -> Role:
+        """The section of one role, by the name its service has."""
+        role: Role = getattr(self.roles, name.replace("-", "_"))
+        return role
+
+    def mode(self, name: ModeName) -> Mode:
+        """The section of one mode."""
+        mode: Mode = getattr(self.modes, name)
+        return mode
+
+
+@dataclass(frozen=True)
+class Home:
+    """MAKER_HOME and the place of everything in it."""
+
+    root: Path
+
+    @property
+    def toml(self) -> Path:
+        """The configuration that people edit."""
+        return self.root / "maker.toml"
+
+    @property
+    def supervisord_conf(self) -> Path:
+        """What supervisord and supervisorctl read."""
+        return self.root / "supervisord.conf"
+
+    @property
+    def supervisor_socket(self) -> Path:
+        """supervisord's control socket (0600)."""
+        return self.root / "run" / "supervisor.sock"
+
+    @property
+    def redis_socket(self) -> Path:
+        """Redis's unix socket (0700)."""
+        return self.root / "run" / "redis.sock"
+
+    @property
+    def api_key(self) -> Path:
+        """The per-install key (0600) that model servers, Redis and Qdrant ask for."""
+        return self.root / "api.key"
+
+    @property
+    def command(self) -> Path:
+        """Link to the maker command that supervisord starts; survives upgrades."""
+        return self.root / "bin" / "maker"
+
+    @property
+    def target(self) -> Path:
+        """Names what should run: all, high or low."""
+        return self.root / "run" / "target"
+
+    @property
+    def workspaces(self) -> Path:
+        """The registered workspace roots."""
+        return self.root / "workspaces.json"
+
+    @property
+    def run(self) -> Path:
+        """Sockets, pid files, slots, readiness."""
+        return self.root / "run"
+
+    @property
+    def log(self) -> Path:
+        """Bounded, rotated logs, one or more per service."""
+        return self.root / "log"
+
+    @property
+    def models(self) -> Path:
+        """GGUF files."""
+        return self.root / "models"
+
+    @property
+    def phoenix(self) -> Path:
+        """Phoenix's own environment (`venv/`) and data (`data/`)."""
+        return self.root / "phoenix"
+
+    def read_key(self) -> str:
+        """The per-install key.
+
+        Raises:
+            ConfigError: there is none; `maker init` writes it.
+        """
+        try:
+            return self.api_key.read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            raise ConfigError(f"{self.api_key}: no key here; run `maker init` first") from None
+
+
+Config.model_rebuild()
+
+
+def home(environ: Mapping[str, str] | None = None) -> Home:
+    """MAKER_HOME from the environment, else ~/.maker; absolute, not yet created.
+
+    Raises:
+        ConfigError: the path is too long for a unix socket below it, or has a character supervisord cannot take.
+    """
+    environ = os.environ if environ is None else environ
+    root = Path(environ.get("MAKER_HOME") or "~/.maker").expanduser().absolute()
+    if len(os.fsencode(root)) > MAX_HOME_BYTES:
+        raise ConfigError(
+            f"MAKER_HOME {str(root)!r} is longer than {MAX_HOME_BYTES} bytes, too long for a unix socket below it; "
+            "choose a shorter path"
+        )
+    if bad := re.search(r"[%\"'\\,;\s]", str(root)):
+        raise ConfigError(
+            f"MAKER_HOME {str(root)!r} contains {bad.group()!r}, which supervisord cannot take; choose another path"
+        )
+    return Home(root)
+
+
+def mode(environ: Mapping[str, str] | None = None) -> ModeName:
+    """The mode an orchestrator process serves, from MAKER_MODE.
+
+    Raises:
+        ConfigError: MAKER_MODE is neither high nor low.
+    """
+    value = (os.environ if environ is None else environ).get("MAKER_MODE", "")
+    for name in MODES:
+        if value == name:
+            return name
+    raise ConfigError(f"MAKER_MODE is {value!r}; set it to high or low")
+
+
+def child_environment(**changes: str) -> dict[str, str]:
+    """This process's environment with `changes`, for a program that is about to be started."""
+    return {**os.environ, **changes}
+
+
+def search_path() -> str:
+    """PATH with this installation's own programs first, then Homebrew's prefixes (launchd passes a bare PATH)."""
+    own = str(Path(sys.executable).parent)
+    given = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return os.pathsep.join(dict.fromkeys([own, *given, "/opt/homebrew/bin", "/usr/local/bin"]))
+
+
+def load(where: Home | None = None) -> Config:
+    """Read MAKER_HOME/maker.toml; without that file, the defaults.
+
+    Raises:
+        ConfigError: not TOML, an unknown key, or a wrong value; the sentence names file, key and what is allowed.
+    """
+    where = where or home()
+    try:
+        text = where.toml.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        text = ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{where.toml}: cannot be read: {error}") from error
+    return parse(text, where)
+
+
+def parse(text: str, where: Home) -> Config:
+    """Parse the text of maker.toml.
+
+    Raises:
+        ConfigError: as `load`.
+    """
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where.toml}: not valid TOML: {error}") from error
+    if "home" in values:
+        raise ConfigError(f"{where.toml}: home: unknown key; set the environment variable MAKER_HOME instead")
+    try:
+        return Config(**values, home=where)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_sentence(where.toml, item) for item in error.errors())) from error
+
+
+def _sentence(file: Path, item: Mapping[str, object]) -> str:
+    path = [str(part) for part in item["loc"]]  # type: ignore[attr-defined]
+    key = ".".join(path)
+    if item["type"] == "extra_forbidden":
+        return f"{file}: {key}: unknown key; allowed here: {', '.join(_allowed(path[:-1]))}"
+    got = item.get("input")
+    message = str(item["msg"]).removeprefix("Input should be ")
+    return f"{file}: {key}: is {got!r}; allowed: {message}"
+
+
+def _allowed(path: list[str]) -> list[str]:
+    section: type[BaseModel] = Config
+    for part in path:
+        field = section.model_fields.get(part) or section.model_fields[part.replace("-", "_")]
+        section = field.annotation  # type: ignore[assignment]
+    return sorted(field.alias or name for name, field in section.model_fields.items() if name != "home")

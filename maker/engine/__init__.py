@@ -1,0 +1,1 @@
+"""Starting one model server process: pick the engine, build its argv, exec."""

@@ -1,0 +1,1 @@
+"""The orchestrator's HTTP side, thin: routes, events to wire, errors, lifespan."""

@@ -1,0 +1,1 @@
+"""What supervisord runs: which services there are, starting and stopping them, and whether they are ready."""

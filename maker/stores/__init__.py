@@ -1,0 +1,1 @@
+"""The run store: Redis, and its in-process twin."""

@@ -1,0 +1,1 @@
+"""Codebase tools as plain functions of a Workspace; the MCP registration last."""
