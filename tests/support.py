@@ -44,4 +44,8 @@ def wait_until(what: Callable[[], object], *, within_s: float, why: str) -> None
 
 def tail(path: Path, lines: int = 30) -> str:
     """The end of a log, for the message of a failed test."""
-    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else f"no {path}"
+    return (
+        "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+        if path.exists()
+        else f"no {path}"
+    )
