@@ -14,6 +14,7 @@ MakerError                    `code`: stable machine word; str(): one sentence t
 │   ├── ModelHTTPError        it refused; keeps `status` and `body`
 │   └── ModelReplyError       what it sent is not SSE, not JSON, or an in-band error
 ├── PipelineError             the models answered, the work failed
+│   └── RunCancelled          somebody else than its client ended the run
 ├── ToolError                 a codebase tool refused; the model reads the sentence
 │   └── PathRefused           a path outside the workspace, or a file it must not see
 ├── ServiceError              a supervised process or the supervisor is not as it should be
@@ -138,6 +139,12 @@ class PipelineError(MakerError):
     """The models answered, but the work could not be finished."""
 
     code = "pipeline_error"
+
+
+class RunCancelled(PipelineError):
+    """The run was ended on request, not by the client that is waiting for it."""
+
+    code = "cancelled"
 
 
 class ToolError(MakerError):

@@ -44,10 +44,14 @@ class ChatRequest:
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """A piece of the answer; `choice` numbers the candidates of one request."""
+    """A piece of the answer; `choice` numbers the candidates of one request.
+
+    `logprobs` has one entry per token, as the wire's `logprobs.content` has them, where they were asked for.
+    """
 
     text: str
     choice: int = 0
+    logprobs: tuple[JsonObject, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,7 @@ class Completion:
     tool_calls: tuple[ToolCall, ...] = ()
     finish_reason: FinishReason = "stop"
     usage: Usage = Usage()
+    logprobs: tuple[JsonObject, ...] = ()
 
 
 @dataclass(slots=True)
@@ -123,6 +128,7 @@ class _Parts:
     reasoning: list[str] = field(default_factory=list)
     calls: dict[int, list[str]] = field(default_factory=dict)
     finish: FinishReason | None = None
+    logprobs: list[JsonObject] = field(default_factory=list)
 
 
 class Collector:
@@ -140,6 +146,7 @@ class Collector:
         parts = self._choices.setdefault(delta.choice, _Parts())
         if isinstance(delta, TextDelta):
             parts.text.append(delta.text)
+            parts.logprobs.extend(delta.logprobs)
         elif isinstance(delta, ReasoningDelta):
             parts.reasoning.append(delta.text)
         elif isinstance(delta, ToolCallDelta):
@@ -161,7 +168,8 @@ class Collector:
     def _completion(self, parts: _Parts) -> Completion:
         calls = tuple(ToolCall(*parts.calls[index]) for index in sorted(parts.calls))
         reason = parts.finish or "stop"
-        return Completion("".join(parts.text), "".join(parts.reasoning), calls, reason, self._usage)
+        logprobs = tuple(parts.logprobs)
+        return Completion("".join(parts.text), "".join(parts.reasoning), calls, reason, self._usage, logprobs)
 
 
 async def collect(deltas: AsyncIterator[Delta]) -> tuple[Completion, ...]:

@@ -53,6 +53,7 @@ class CallFinished:
     """A model's answer is complete, or failed with `error` (a code), or was cancelled (error `cancelled`)."""
 
     call: int
+    role: str
     completions: tuple[Completion, ...] = ()
     error: str | None = None
 

@@ -20,7 +20,8 @@ class Outcome:
     """What a run ended in: the answer and how it came about."""
 
     task: Task
-    completion: Completion
+    completions: tuple[Completion, ...]
+    """One for each choice that was asked for."""
     usage: dict[str, Usage] = field(default_factory=dict)
     """Tokens per role."""
     overhead_ms: float = 0.0

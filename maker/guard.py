@@ -1,0 +1,223 @@
+"""Who may talk to maker over HTTP, decided before a body is read; the same rules for the orchestrators and for mcp.
+
+What is covered: pages in a browser (any Origin that is not allowed is refused, simple requests too), DNS rebinding
+(the Host must be a loopback name with our port), form posts and other bodies that are not JSON, bodies that are too
+long, and, where a key is configured, callers without it.
+
+What is not covered: other programs of the same user (they can read the key file), and other users of the machine where
+no key is configured: loopback is shared between them.
+"""
+
+import hmac
+import json
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+from maker.chat.encode import error_body
+from maker.errors import Refused
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+OPEN_PATHS = frozenset(("/health", "/ready"))
+"""Paths that need no key: they say whether maker runs, nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What one port accepts."""
+
+    port: int
+    max_body_bytes: int
+    allowed_origins: frozenset[str] = frozenset()
+    api_key: str | None = None
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The Host headers that mean this port on this machine."""
+        return frozenset(f"{name}:{self.port}" for name in ("127.0.0.1", "localhost", "[::1]"))
+
+
+class Headers:
+    """Request headers by lower-case name, repeated ones kept apart."""
+
+    def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
+        self._values: dict[str, list[str]] = {}
+        for name, value in raw:
+            self._values.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1").strip())
+
+    def every(self, name: str) -> list[str]:
+        """All values of a header."""
+        return self._values.get(name, [])
+
+    def first(self, name: str) -> str:
+        """The first value of a header, or an empty string."""
+        return next(iter(self.every(name)), "")
+
+
+def check(rules: Rules, method: str, path: str, raw_path: bytes, headers: Headers) -> None:
+    """Let the request pass or say why not.
+
+    Raises:
+        Refused: 421 wrong Host, 403 foreign Origin, 401 no key, 415 not JSON, 413 too long, 400 a broken length.
+    """
+    _check_host(rules, raw_path, headers)
+    _check_origin(rules, headers)
+    _check_key(rules, path, headers)
+    if method in ("POST", "PUT", "PATCH"):
+        _check_body(rules, headers)
+
+
+def _check_host(rules: Rules, raw_path: bytes, headers: Headers) -> None:
+    hosts = headers.every("host")
+    if len(hosts) != 1 or hosts[0].lower() not in rules.hosts or not raw_path.startswith((b"/", b"*")):
+        raise Refused(
+            f"only localhost:{rules.port} is served here; the request was for {', '.join(hosts) or 'no host'!r}",
+            status=421,
+            code="misdirected_request",
+        )
+
+
+def _check_origin(rules: Rules, headers: Headers) -> None:
+    for origin in headers.every("origin"):
+        if origin not in rules.allowed_origins:
+            raise Refused(
+                f"pages from {origin!r} may not call maker; add the origin to server.allowed_origins in maker.toml",
+                status=403,
+                code="origin_refused",
+            )
+
+
+def _check_key(rules: Rules, path: str, headers: Headers) -> None:
+    if rules.api_key is None or path in OPEN_PATHS:
+        return
+    bearer = headers.first("authorization")
+    given = bearer[7:] if bearer.lower().startswith("bearer ") else headers.first("x-api-key")
+    if not hmac.compare_digest(given.encode(), rules.api_key.encode()):
+        raise Refused(
+            "a key is needed: send server.api_key of maker.toml as a bearer token", status=401, code="invalid_api_key"
+        )
+
+
+def _check_body(rules: Rules, headers: Headers) -> None:
+    lengths = headers.every("content-length")
+    if any(not length.isascii() or not length.isdigit() for length in lengths):
+        raise Refused("Content-Length is not a number", status=400, code="bad_content_length")
+    length = max((int(length) for length in lengths), default=0)
+    if length > rules.max_body_bytes:
+        raise _too_long(rules)
+    media_type = headers.first("content-type").split(";")[0].strip().lower()
+    if (length or headers.every("transfer-encoding")) and media_type != "application/json":
+        raise Refused(
+            f"the body must be sent as application/json, not {media_type or 'without a Content-Type'!r}",
+            status=415,
+            code="unsupported_media_type",
+        )
+
+
+def _too_long(rules: Rules) -> Refused:
+    return Refused(
+        f"the body is longer than {rules.max_body_bytes} bytes (server.max_body_bytes in maker.toml)",
+        status=413,
+        code="body_too_long",
+    )
+
+
+class Guard:
+    """ASGI middleware that applies the rules; what passes reaches `app` untouched."""
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        port: int,
+        max_body_bytes: int,
+        allowed_origins: Iterable[str] = (),
+        api_key: str | None = None,
+    ) -> None:
+        self._app = app
+        self._rules = Rules(port, max_body_bytes, frozenset(allowed_origins), api_key)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection scope."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope["headers"])
+        try:
+            check(self._rules, scope["method"], scope["path"], scope.get("raw_path") or b"/", headers)
+        except Refused as refusal:
+            await _refuse(send, refusal)
+            return
+        origin = headers.first("origin")
+        if origin and scope["method"] == "OPTIONS":
+            await _preflight(send, origin)
+            return
+        limited = _LimitedBody(self._rules, receive, _with_origin(send, origin) if origin else send)
+        await self._app(scope, limited.receive, limited.send)
+
+
+class _LimitedBody:
+    """Counts a body that came without a length; past the limit it answers 413 itself and the app sees a disconnect."""
+
+    def __init__(self, rules: Rules, receive: Receive, send: Send) -> None:
+        self._rules, self._receive, self._send = rules, receive, send
+        self._seen = 0
+        self._started = self._refused = False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._seen += len(message.get("body", b""))
+        if self._seen <= self._rules.max_body_bytes:
+            return message
+        if not self._started:
+            self._refused = True
+            await _refuse(self._send, _too_long(self._rules))
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        if not self._refused:
+            self._started = True
+            await self._send(message)
+
+
+async def _refuse(send: Send, refusal: Refused) -> None:
+    body = json.dumps(error_body(str(refusal), type="invalid_request_error", code=refusal.code)).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    if refusal.status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _preflight(send: Send, origin: str) -> None:
+    headers = [
+        *_cors(origin),
+        (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
+        (b"access-control-allow-headers", b"authorization, content-type, x-api-key"),
+        (b"access-control-max-age", b"600"),
+    ]
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _cors(origin: str) -> list[tuple[bytes, bytes]]:
+    return [(b"access-control-allow-origin", origin.encode("latin-1")), (b"vary", b"Origin")]
+
+
+def _with_origin(send: Send, origin: str) -> Send:
+    async def marked(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), *_cors(origin)]}
+        await send(message)
+
+    return marked

@@ -1,0 +1,277 @@
+"""One model server: its connections, its health, and one streamed answer from it.
+
+A foreign error becomes one of ours here and nowhere else.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from dataclasses import dataclass
+from typing import NoReturn, Protocol, cast
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from maker.chat.types import ChatRequest, Delta
+from maker.chat.upstream import ReplyDecoder, context_overflow, request_body
+from maker.errors import ModelHTTPError, ModelLoading, ModelReplyError, ModelTimeout, ModelUnavailable, RequestError
+from maker.models.model import ModelState
+
+log = logging.getLogger(__name__)
+
+# llama-server closes a connection that was idle for 5 s; we let go first.
+KEEP_ALIVE_S = 4.0
+CONNECT_S = 2.0
+PROBE_S = 0.8
+# A server that was ready this recently and is slow to answer a probe is busy, not gone.
+TRUST_S = 30.0
+# After [DONE] only the end of the body can come; waiting for it lets the connection be used again.
+DRAIN_S = 1.0
+
+
+class Limiter(Protocol):
+    """Hands out a server's slots."""
+
+    def take(self, count: int = 1) -> AbstractAsyncContextManager[int]:
+        """Wait for at least one slot; hold up to `count` while the context is open and say how many."""
+
+
+class Unlimited:
+    """The limiter of a server whose slots are not ours to count."""
+
+    @asynccontextmanager
+    async def take(self, count: int = 1) -> AsyncIterator[int]:
+        """As many as asked, at once."""
+        yield count
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a model server is: `url` ends in /v1; `model` is the id to ask for where a server has several."""
+
+    url: str
+    key: str | None = None
+    limiter: Limiter = Unlimited()
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Longest silences in seconds: before the first token, and between two."""
+
+    first_token_s: float = 120.0
+    idle_s: float = 30.0
+
+
+DEFAULT_TIMEOUTS = Timeouts()
+
+
+class ConnectionFailed(Exception):
+    """The connection could not be made, or broke before the first delta: worth another try."""
+
+
+def aiohttp_transport() -> httpx.AsyncBaseTransport:
+    """httpx over aiohttp: httpx's own pool costs several times the CPU when requests run side by side."""
+
+    def session() -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S)
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+
+    # The session brings its own TLS settings, which verify; those of the transport go unused.
+    return AiohttpTransport(client=session, verify=False, trust_env=False)
+
+
+class Replica:
+    """The client of one model server; `open` it in the event loop that uses it."""
+
+    def __init__(
+        self,
+        role: str,
+        endpoint: Endpoint,
+        *,
+        timeouts: Timeouts,
+        loading: Callable[[], bool],
+        transport: Callable[[], httpx.AsyncBaseTransport],
+    ) -> None:
+        self.endpoint = endpoint
+        self.in_flight = 0
+        self.last_state: ModelState = "ready"
+        self._role, self._timeouts, self._loading, self._transport = role, timeouts, loading, transport
+        self._client: httpx.AsyncClient | None = None
+        self._ready_at = float("-inf")
+
+    def open(self) -> None:
+        """Build the client; nothing is sent yet."""
+        headers = {"Accept-Encoding": "identity", "Content-Type": "application/json"}
+        if self.endpoint.key:
+            headers["Authorization"] = f"Bearer {self.endpoint.key}"
+        timeout = httpx.Timeout(None, connect=CONNECT_S)
+        self._client = httpx.AsyncClient(transport=self._transport(), headers=headers, timeout=timeout, trust_env=False)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def probe(self) -> ModelState:
+        """Ask the server whether it would answer; takes at most `PROBE_S` seconds."""
+        now = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(PROBE_S):
+                self.last_state = await self._health()
+        except httpx.TransportError:
+            self.last_state = self._silent()
+        except TimeoutError:
+            if self.last_state != "ready" or now - self._ready_at > TRUST_S:
+                self.last_state = self._silent()
+            return self.last_state
+        if self.last_state == "ready":
+            self._ready_at = now
+        return self.last_state
+
+    def failed(self) -> ModelUnavailable:
+        """Note that no connection could be made; the failure to report."""
+        self.last_state = self._silent()
+        if self.last_state == "loading":
+            return self._is_loading()
+        return ModelUnavailable(
+            f"the {self._role} does not answer; `maker status` says why, `maker restart {self._role}` starts it again",
+            role=self._role,
+        )
+
+    async def answer(self, request: ChatRequest, decoder: ReplyDecoder) -> AsyncGenerator[Delta, None]:
+        """One streamed answer; closing the iterator closes the connection, and so ends the work on the server.
+
+        Raises:
+            ConnectionFailed: nothing was answered, and another try may help.
+            ModelError: one of its kinds.
+            ContextOverflow: the prompt does not fit a slot.
+            RequestError: the server cannot take this kind of content.
+        """
+        begun = False
+        body = json.dumps(request_body(request, self.endpoint.model)).encode("ascii")
+        deadline = self._in(self._timeouts.first_token_s)
+        try:
+            async with self._post(body, deadline) as response:
+                async with aclosing(self._deltas(response, decoder, deadline)) as deltas:
+                    async for delta in deltas:
+                        begun = True
+                        yield delta
+        except httpx.HTTPError as error:
+            if begun:
+                raise ModelReplyError(f"the answer of the {self._role} was cut short", role=self._role) from error
+            raise ConnectionFailed from error
+
+    @asynccontextmanager
+    async def _post(self, body: bytes, deadline: float) -> AsyncIterator[httpx.Response]:
+        """Send the request: the status is 200, the body of the response is still to come."""
+        request = self._http.build_request("POST", f"{self.endpoint.url.rstrip('/')}/chat/completions", content=body)
+        try:
+            async with asyncio.timeout_at(deadline):
+                response = await self._http.send(request, stream=True)
+        except TimeoutError:
+            raise self._silent_for("first token", self._timeouts.first_token_s) from None
+        try:
+            if response.status_code != 200:
+                self._refused(response.status_code, await self._error_text(response))
+            yield response
+        finally:
+            await response.aclose()
+
+    async def _deltas(
+        self, response: httpx.Response, decoder: ReplyDecoder, deadline: float
+    ) -> AsyncGenerator[Delta, None]:
+        begun = False
+        async with aclosing(cast(AsyncGenerator[bytes, None], response.aiter_raw())) as chunks:
+            while (deltas := await self._next(chunks, decoder, deadline, begun)) is not None:
+                for delta in deltas:
+                    begun = True
+                    yield delta
+                deadline = self._in(DRAIN_S if decoder.done else self._timeouts.idle_s)
+        try:
+            rest = decoder.end()
+        except ModelReplyError as error:
+            if begun:
+                raise
+            raise ConnectionFailed from error
+        for delta in rest:
+            yield delta
+
+    async def _next(
+        self, chunks: AsyncIterator[bytes], decoder: ReplyDecoder, deadline: float, begun: bool
+    ) -> list[Delta] | None:
+        """The next deltas, or None at the end of the body. Comments that keep the connection alive are not deltas."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                async for chunk in chunks:
+                    if (deltas := decoder.feed(chunk)) or decoder.done:
+                        return deltas
+            return None
+        except TimeoutError:
+            if decoder.done:
+                return None
+            what, limit = ("token", self._timeouts.idle_s) if begun else ("first token", self._timeouts.first_token_s)
+            raise self._silent_for(what, limit) from None
+
+    async def _error_text(self, response: httpx.Response) -> str:
+        try:
+            async with asyncio.timeout(DRAIN_S):
+                return (await response.aread()).decode("utf-8", errors="replace")
+        except (TimeoutError, httpx.TransportError):
+            return ""
+
+    def _refused(self, status: int, text: str) -> NoReturn:
+        """Raise what an answer other than 200 means."""
+        error = _error_object(text)
+        if error.get("type") == "exceed_context_size_error" or "maximum context length" in text:
+            raise context_overflow(error)
+        if status == 503 and "oading" in text:
+            self.last_state = "loading"
+            raise self._is_loading()
+        if status == 503:
+            raise ModelUnavailable(f"the {self._role} is too busy to answer; try again", role=self._role)
+        if "input is not supported" in text:
+            raise RequestError(f"the {self._role} takes only text; send no images or audio", param="messages")
+        log.warning("%s answered %d: %.300s", self.endpoint.url, status, error.get("type", ""))
+        sentence = f"the {self._role} refused the request with status {status}; `maker logs {self._role}` says why"
+        raise ModelHTTPError(sentence, role=self._role, status=status, body=text)
+
+    async def _health(self) -> ModelState:
+        url = self.endpoint.url.rstrip("/")
+        status = (await self._http.get(f"{url.removesuffix('/v1')}/health")).status_code
+        if status == 404:
+            # Not every OpenAI-compatible server has /health; all have a list of models.
+            status = (await self._http.get(f"{url}/models")).status_code
+        if status == 503:
+            return "loading"
+        return "ready" if status == 200 else "down"
+
+    def _silent(self) -> ModelState:
+        return "loading" if self._loading() else "down"
+
+    def _is_loading(self) -> ModelLoading:
+        return ModelLoading(f"the {self._role} is still loading; try again in a moment", role=self._role)
+
+    def _silent_for(self, what: str, limit_s: float) -> ModelTimeout:
+        return ModelTimeout(f"the {self._role} sent no {what} for {limit_s:g} s", role=self._role)
+
+    def _in(self, seconds: float) -> float:
+        return asyncio.get_running_loop().time() + seconds
+
+    @property
+    def _http(self) -> httpx.AsyncClient:
+        if self._client is None:
+            raise RuntimeError("open the model before using it")
+        return self._client
+
+
+def _error_object(text: str) -> dict[str, object]:
+    try:
+        error = json.loads(text).get("error")
+    except (ValueError, AttributeError, RecursionError):
+        return {}
+    return error if isinstance(error, dict) else {}

@@ -1,0 +1,81 @@
+"""Asking a model from within a run: reported as events, counted and timed; what is left is maker's own time."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+
+from maker.chat.types import ChatRequest, Collector, Completion, Delta, Usage
+from maker.errors import MakerError
+from maker.models.model import Model
+from maker.pipeline.events import CallFinished, CallStarted, Emit
+
+
+@dataclass
+class Ledger:
+    """What one run has asked of models so far."""
+
+    usage: dict[str, Usage] = field(default_factory=dict)
+    waited_s: float = 0.0
+    """Seconds spent waiting for models; calls side by side count each second once for each."""
+    numbers: "count[int]" = field(default_factory=count)
+
+    def charge(self, role: str, usage: Usage) -> None:
+        """Add the tokens of one call."""
+        self.usage[role] = self.usage.get(role, Usage()) + usage
+
+
+class Reply:
+    """A model's answer while it comes: iterate for its deltas, then read `completions`."""
+
+    def __init__(self, deltas: AsyncIterator[Delta], ledger: Ledger) -> None:
+        self._deltas, self._ledger = deltas, ledger
+        self._collector = Collector()
+
+    def __aiter__(self) -> AsyncIterator[Delta]:
+        return self
+
+    async def __anext__(self) -> Delta:
+        begun = time.monotonic()
+        try:
+            delta = await anext(self._deltas)
+        finally:
+            self._ledger.waited_s += time.monotonic() - begun
+        self._collector.add(delta)
+        return delta
+
+    @property
+    def completions(self) -> tuple[Completion, ...]:
+        """What has come so far, one completion per choice."""
+        return self._collector.completions()
+
+
+@asynccontextmanager
+async def call(model: Model, request: ChatRequest, *, stage: str, ledger: Ledger, emit: Emit) -> AsyncIterator[Reply]:
+    """Ask the model; leaving the context early cancels it. Reports the start and the one end of the call."""
+    number = next(ledger.numbers)
+    await emit(CallStarted(number, stage, model.role, model.name, request))
+    reply: Reply | None = None
+    error: str | None = "cancelled"
+    begun = time.monotonic()
+    try:
+        async with model.stream(request) as deltas:
+            ledger.waited_s += time.monotonic() - begun
+            reply = Reply(deltas, ledger)
+            yield reply
+        error = None
+    except MakerError as failure:
+        error = failure.code
+        raise
+    except (asyncio.CancelledError, GeneratorExit):
+        raise
+    except BaseException:
+        error = "internal_error"
+        raise
+    finally:
+        completions = reply.completions if reply else ()
+        if completions:
+            ledger.charge(model.role, completions[0].usage)
+        await emit(CallFinished(number, model.role, completions, error))

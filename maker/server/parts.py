@@ -1,0 +1,29 @@
+"""What an orchestrator is made of; `wiring` builds it, tests build it from doubles."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from maker.config import Mode, ModeName
+from maker.config import Server as Limits
+from maker.models.model import Model
+from maker.pipeline.events import Emit
+from maker.stores.run_store import RunStore
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The collaborators of one orchestrator."""
+
+    mode: ModeName
+    port: int
+    limits: Limits
+    settings: Mode
+    models: Mapping[str, Model]
+    """By role; a role that is not configured is missing."""
+    store: RunStore
+    trace: Callable[[str | None], Emit]
+    """A listener for one run, given the request's `traceparent` header."""
+    missing: Callable[[], Awaitable[Mapping[str, str]]]
+    """Services beside the models that do not work now, with the reason; never asks a model."""
+    embedded: Mapping[str, str]
+    """Services that run inside another process, with the reason."""

@@ -1,0 +1,114 @@
+"""One orchestrator, put together from the configuration and run until it is told to stop."""
+
+import logging
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+import httpx
+
+from maker.catalog import profiles
+from maker.catalog.profiles import RolePlan
+from maker.config import ROLES, Config, ModeName
+from maker.models.llama import LlamaModel
+from maker.models.model import Model
+from maker.models.replica import Endpoint, Timeouts
+from maker.models.slots import SlotLimiter
+from maker.process import read_pid
+from maker.server.app import create_app, guarded
+from maker.server.parts import Parts
+from maker.server.serve import serve
+from maker.services import readiness
+from maker.services.places import Place, places
+from maker.stores.memory import MemoryRunStore
+from maker.stores.redis import RedisRunStore
+from maker.stores.run_store import RunStore
+from maker.telemetry import open_telemetry
+
+log = logging.getLogger(__name__)
+
+STORES = ("redis", "qdrant", "phoenix")
+BANNER: Mapping[ModeName, str] = {"high": "Reviewer validation", "low": "Planner reflection validation"}
+
+
+async def run(config: Config, mode: ModeName) -> None:
+    """Serve one mode until SIGTERM or SIGINT."""
+    figure = profiles.mode_figure(config, mode)
+    log.info("[Orchestrator] 🎚️  MAKER Mode: %s (%s, %s)", mode.upper(), BANNER[mode], figure)
+    async with open_parts(config, mode) as parts:
+        app = create_app(parts)
+        await serve(
+            guarded(app, parts),
+            port=parts.port,
+            inflight=app.extensions["inflight"],
+            drain_s=config.server.drain_s,
+        )
+
+
+@asynccontextmanager
+async def open_parts(config: Config, mode: ModeName) -> AsyncIterator[Parts]:
+    """The collaborators of one orchestrator, opened; closed when the context ends."""
+    where = places(config)
+    embedded = {name: place.embedded for name, place in where.items() if place.embedded and place.spec.kind in STORES}
+    async with AsyncExitStack() as stack:
+        telemetry = open_telemetry(config, f"orchestrator-{mode}")
+        stack.push_async_callback(telemetry.aclose)
+        store = _run_store(config, embedded)
+        stack.push_async_callback(store.aclose)
+        plans = profiles.plan(config)
+        models: dict[str, Model] = {
+            role: await stack.enter_async_context(_model(config, mode, plans[role])) for role in ROLES
+        }
+        http = await stack.enter_async_context(readiness.client())
+        yield Parts(
+            mode=mode,
+            port=config.port(f"orchestrator-{mode}"),
+            limits=config.server,
+            settings=config.mode(mode),
+            models=models,
+            store=store,
+            trace=telemetry.listener,
+            missing=partial(_missing, http, config, where),
+            embedded=embedded,
+        )
+
+
+def _run_store(config: Config, embedded: Mapping[str, str]) -> RunStore:
+    if "redis" in embedded:
+        return MemoryRunStore()
+    return RedisRunStore(config.home.redis_socket, config.home.read_key())
+
+
+def _model(config: Config, mode: ModeName, plan: RolePlan) -> LlamaModel:
+    settings = config.mode(mode)
+    return LlamaModel(
+        plan.role,
+        _endpoints(config, mode, plan),
+        name=plan.model.name,
+        timeouts=Timeouts(settings.first_token_timeout_s, settings.idle_timeout_s),
+        loading=partial(_is_young, config, plan.served_by, settings.start_budget_s),
+    )
+
+
+def _endpoints(config: Config, mode: ModeName, plan: RolePlan) -> list[Endpoint]:
+    if plan.urls:
+        return [Endpoint(url) for url in plan.urls]
+    limiter = SlotLimiter(config.home.run / "slots" / plan.served_by, plan.slots, mode)
+    return [Endpoint(f"http://127.0.0.1:{config.port(plan.served_by)}/v1", config.home.read_key(), limiter)]
+
+
+def _is_young(config: Config, service: str, seconds: float) -> bool:
+    """Whether the service's process is alive and so young that silence means it is still loading."""
+    process = read_pid(config.home, service)
+    return process is not None and time.time() - process.started < seconds
+
+
+async def _missing(http: httpx.AsyncClient, config: Config, where: Mapping[str, Place]) -> Mapping[str, str]:
+    """What beside the models does not work now; what is embedded in mcp goes with mcp."""
+    watched = [place for place in where.values() if place.spec.kind in (*STORES, "mcp") and not place.embedded]
+    answers = await readiness.probe_each(http, config, watched)
+    missing = {name: answer.detail for name, answer in answers.items() if not answer.ready}
+    if "mcp" in missing and where["qdrant"].embedded:
+        missing["qdrant"] = "runs inside mcp, which does not answer"
+    return missing

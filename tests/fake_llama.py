@@ -1,0 +1,559 @@
+"""A llama-server that is told how to misbehave: `python -m tests.fake_llama --port P [--slots N] [--key-file F]`.
+
+It answers as llama.cpp's own server does (statuses, error objects, chunk shapes, slots, metrics) and echoes the last
+user message, unless `POST /control` (or `FakeLlama.behave` in the same process) asks for something else.
+`GET /control` tells what it saw. `/control` needs no key.
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import re
+import socket
+import struct
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self
+
+from aiohttp import web
+
+CLOCK = time.monotonic
+
+
+@dataclass
+class Behaviour:
+    """What the next generations do; the keys of `POST /control`. Token numbers count from 0."""
+
+    replies: list[Any] = field(default_factory=list)
+    """Used up in turn, then echo: a text, a list of pieces, or {text, reasoning, tool_calls, finish_reason}."""
+    first_byte_delay_s: float = 0
+    token_delay_s: float = 0
+    tokens: int | None = None
+    """Exactly this many pieces: the echo is cut or padded."""
+    stall_at: int | None = None
+    """Say nothing more from this token on, until `release`."""
+    ping_s: float | None = None
+    """While stalled, send a comment this often."""
+    stall_end: bool = False
+    """Keep the connection open after [DONE], until `release`."""
+    stall_first_byte: bool = False
+    """Send not even headers, until `release`."""
+    reset_at: int | None = None
+    """TCP reset before this token."""
+    reset_first_byte: bool = False
+    """TCP reset before the headers."""
+    cut_at: int | None = None
+    """Close the connection before this token, without the last HTTP chunk."""
+    end_at: int | None = None
+    """End the response properly before this token, with neither finish nor [DONE]."""
+    malformed_at: int | None = None
+    error_at: int | None = None
+    """An in-band error at HTTP 200 in place of this token."""
+    status: int | None = None
+    """Refuse generation with this status."""
+    refusal: str = "the model refuses"
+    """What the error of that status says."""
+    no_health: bool = False
+    """Have no /health, as other OpenAI-compatible servers."""
+    broken: bool = False
+    """Say "ok" on /health, and 500 to every generation."""
+    loading_s: float = 0
+    """Answer 503 for so long from the moment this is set."""
+    context: int | None = None
+    """Longest prompt in tokens; a longer one is 400."""
+    reasoning: str = ""
+    done: bool = True
+    """End streams with [DONE]."""
+    times: int | None = None
+    """Apply all this to so many generations only, then behave."""
+
+
+@dataclass
+class Generation:
+    """One generation connection as the server saw it; times are monotonic seconds."""
+
+    started: float
+    closed: float | None = None
+    complete: bool = False
+    sent: int = 0
+
+
+@dataclass
+class _Reply:
+    pieces: list[dict[str, Any]]
+    finish: str = "stop"
+
+
+class FakeLlama:
+    """One fake server in the running event loop: `async with FakeLlama() as fake:`; `port` 0 takes a free one."""
+
+    def __init__(
+        self, *, slots: int = 4, key: str | None = None, port: int = 0, model: str = "fake.gguf", **behaviour: Any
+    ) -> None:
+        self.slots, self.key, self.port, self.model = slots, key, port, model
+        self.bodies: list[Any] = []
+        self.headers: list[dict[str, str]] = []
+        self.generations: list[Generation] = []
+        self.health_checks = 0
+        self.prompt_tokens_total = 0
+        self.tokens_predicted_total = 0
+        self.busy = 0
+        self._free = asyncio.Condition()
+        self._ids = itertools.count()
+        self._last_prompt: list[str] = []
+        self._released = asyncio.Event()
+        self.behave(**behaviour)
+
+    def behave(self, **changes: Any) -> None:
+        """Forget the behaviour so far and take this one."""
+        self.behaviour = Behaviour(**changes)
+        self._loading_until = CLOCK() + self.behaviour.loading_s
+        self._released.set()
+        self._released = asyncio.Event()
+
+    def release(self) -> None:
+        """Let stalled generations go on."""
+        self._released.set()
+
+    @property
+    def open(self) -> int:
+        """Generation connections that are open now, waiting for a slot included."""
+        return sum(generation.closed is None for generation in self.generations)
+
+    @property
+    def requests(self) -> int:
+        """Generation requests seen."""
+        return len(self.bodies)
+
+    @property
+    def loading(self) -> bool:
+        return CLOCK() < self._loading_until
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    async def until(self, what: Callable[[], object], within_s: float = 5) -> None:
+        """Wait until `what` is true; fail after `within_s` seconds."""
+        async with asyncio.timeout(within_s):
+            while not what():  # noqa: ASYNC110 (what is waited for includes sockets, which set no event)
+                await asyncio.sleep(0.002)
+
+    async def __aenter__(self) -> Self:
+        app = web.Application(middlewares=[self._check_key], client_max_size=64 << 20)
+        app.router.add_get("/health", self._health)
+        app.router.add_get("/v1/health", self._health)
+        app.router.add_get("/v1/models", self._models)
+        app.router.add_get("/slots", self._slots)
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/props", self._props)
+        app.router.add_get("/control", self._control_state)
+        app.router.add_post("/control", self._control)
+        app.router.add_post("/v1/chat/completions", self._chat)
+        app.router.add_post("/v1/completions", self._completion)
+        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.05, access_log=None)
+        await self._runner.setup()
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", self.port))
+        self.port = listener.getsockname()[1]
+        await web.SockSite(self._runner, listener).start()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._runner.cleanup()
+
+    @web.middleware
+    async def _check_key(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        public = request.path in {"/health", "/v1/health", "/v1/models", "/models", "/control"}
+        if self.key and not public and request.headers.get("Authorization") != f"Bearer {self.key}":
+            return _error(401, "Invalid API Key", "authentication_error")
+        if self.loading and request.path != "/control":
+            self.health_checks += request.path.endswith("/health")
+            return _error(503, "Loading model", "unavailable_error")
+        return await handler(request)
+
+    async def _health(self, request: web.Request) -> web.Response:
+        self.health_checks += 1
+        if self.behaviour.no_health:
+            raise web.HTTPNotFound
+        return web.json_response({"status": "ok"})
+
+    async def _models(self, request: web.Request) -> web.Response:
+        entry = {"id": self.model, "object": "model", "created": 1, "owned_by": "llamacpp"}
+        return web.json_response({"object": "list", "data": [entry]})
+
+    async def _slots(self, request: web.Request) -> web.Response:
+        return web.json_response(
+            [{"id": n, "n_ctx": 4096, "speculative": False, "is_processing": n < self.busy} for n in range(self.slots)]
+        )
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        values = {
+            "prompt_tokens_total": self.prompt_tokens_total,
+            "tokens_predicted_total": self.tokens_predicted_total,
+            "requests_processing": self.busy,
+            "requests_deferred": self.open - sum(g.sent > 0 for g in self.generations if g.closed is None),
+        }
+        kinds = {name: "counter" if name.endswith("_total") else "gauge" for name in values}
+        text = "".join(
+            f"# HELP llamacpp:{name} {name}.\n# TYPE llamacpp:{name} {kinds[name]}\nllamacpp:{name} {value}\n"
+            for name, value in values.items()
+        )
+        return web.Response(text=text, content_type="text/plain")
+
+    async def _props(self, request: web.Request) -> web.Response:
+        settings = {"n_ctx": self.behaviour.context or 4096}
+        return web.json_response(
+            {"default_generation_settings": settings, "total_slots": self.slots, "model_path": self.model}
+        )
+
+    async def _control(self, request: web.Request) -> web.Response:
+        changes = await request.json()
+        if changes.pop("release", False):
+            self.release()
+        unknown = set(changes) - {item.name for item in fields(Behaviour)}
+        if unknown:
+            return _error(400, f"unknown behaviour: {sorted(unknown)}", "invalid_request_error")
+        self.behave(**changes)
+        return await self._control_state(request)
+
+    async def _control_state(self, request: web.Request) -> web.Response:
+        return web.json_response(
+            {
+                "behaviour": asdict(self.behaviour),
+                "requests": self.requests,
+                "open": self.open,
+                "busy": self.busy,
+                "bodies": self.bodies,
+                "generations": [asdict(generation) for generation in self.generations],
+                "now": CLOCK(),
+            }
+        )
+
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        return await self._generate(request, chat=True)
+
+    async def _completion(self, request: web.Request) -> web.StreamResponse:
+        return await self._generate(request, chat=False)
+
+    async def _generate(self, request: web.Request, *, chat: bool) -> web.StreamResponse:
+        body = await request.json()
+        self.bodies.append(body)
+        self.headers.append(dict(request.headers))
+        how = self._take_behaviour()
+        generation = Generation(CLOCK())
+        self.generations.append(generation)
+        try:
+            if how.status or how.broken:
+                return _error(how.status or 500, how.refusal, "server_error")
+            prompt = _prompt_text(body).split()
+            if how.context is not None and len(prompt) > how.context:
+                return _exceeds(len(prompt), how.context)
+            count = body.get("n") or 1
+            if not 1 <= count <= self.slots:
+                message = f"Value must be between 1 <= value <= {self.slots}"
+                return _error(400, message, "invalid_request_error")
+            if how.reset_first_byte:
+                return _reset(request)
+            async with self._slots_taken(count):
+                return await self._answer(request, body, how, generation, prompt, chat)
+        finally:
+            generation.closed = CLOCK()
+
+    def _take_behaviour(self) -> Behaviour:
+        how = self.behaviour
+        if how.times is not None:
+            how.times -= 1
+            if how.times <= 0:
+                self.behaviour = Behaviour()
+        return how
+
+    @asynccontextmanager
+    async def _slots_taken(self, count: int) -> AsyncIterator[None]:
+        async with self._free:
+            await self._free.wait_for(lambda: self.slots - self.busy >= count)
+            self.busy += count
+        try:
+            yield
+        finally:
+            self.busy -= count
+            # Shielded: a cancelled generation must still wake who waits for its slot.
+            await asyncio.shield(asyncio.ensure_future(self._wake()))
+
+    async def _wake(self) -> None:
+        async with self._free:
+            self._free.notify_all()
+
+    async def _answer(
+        self, request: web.Request, body: Any, how: Behaviour, generation: Generation, prompt: list[str], chat: bool
+    ) -> web.StreamResponse:
+        shape = _Shape(self, body, prompt, chat)
+        replies = [self._reply(body, how, chat) for _ in range(shape.count)]
+        await asyncio.sleep(how.first_byte_delay_s)
+        if how.stall_first_byte:
+            await self._released.wait()
+        if not body.get("stream"):
+            await asyncio.sleep(how.token_delay_s * max(len(reply.pieces) for reply in replies))
+            generation.complete = True
+            return web.json_response(shape.whole(replies))
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        if await self._stream(request, response, shape, replies, how, generation):
+            await response.write_eof()
+            generation.complete = True
+        return response
+
+    async def _stream(
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        shape: "_Shape",
+        replies: list[_Reply],
+        how: Behaviour,
+        generation: Generation,
+    ) -> bool:
+        """Send the pieces, the choices taking turns; false if the connection was broken off on purpose."""
+        for choice in range(shape.count):
+            await response.write(shape.opening(choice))
+        for number in range(max(len(reply.pieces) for reply in replies)):
+            await asyncio.sleep(how.token_delay_s)
+            if number == how.stall_at:
+                await self._stall(response, how.ping_s)
+            if number == how.reset_at:
+                _reset(request)
+                return False
+            if number == how.cut_at:
+                _close(request)
+                return False
+            if number == how.end_at:
+                return True
+            if number == how.error_at:
+                await response.write(_sse({"error": {"code": 500, "message": "it broke", "type": "server_error"}}))
+                return True
+            if number == how.malformed_at:
+                await response.write(b'data: {"choices": [{"ind\n\n')
+                return True
+            for choice, reply in enumerate(replies):
+                if number < len(reply.pieces):
+                    await response.write(shape.piece(choice, reply.pieces[number]))
+            generation.sent += 1
+        for choice, reply in enumerate(replies):
+            for data in shape.ending(choice, reply):
+                await response.write(data)
+        if how.done:
+            await response.write(b"data: [DONE]\n\n")
+        if how.stall_end:
+            await self._released.wait()
+        return True
+
+    async def _stall(self, response: web.StreamResponse, ping_s: float | None) -> None:
+        released = self._released
+        while not released.is_set():
+            try:
+                async with asyncio.timeout(ping_s):
+                    await released.wait()
+            except TimeoutError:
+                await response.write(b":\n\n")
+
+    def _reply(self, body: Any, how: Behaviour, chat: bool) -> _Reply:
+        scripted = how.replies.pop(0) if how.replies else None
+        if isinstance(scripted, dict):
+            reply = _Reply(_scripted_pieces(scripted), scripted.get("finish_reason", "stop"))
+        elif isinstance(scripted, list):
+            reply = _Reply([{"content": piece} for piece in scripted])
+        else:
+            words = _words(_last_user_text(body) if scripted is None else scripted)
+            if how.tokens is not None:
+                words = [*words, *(f" tok{n}" for n in range(how.tokens))][: how.tokens]
+            reply = _Reply([{"content": word} for word in words])
+        reply.pieces[:0] = [{"reasoning_content": word} for word in _words(how.reasoning)]
+        limit = body.get("max_tokens") or body.get("max_completion_tokens")
+        if limit and limit < len(reply.pieces):
+            reply = _Reply(reply.pieces[:limit], "length")
+        return reply
+
+    def count_prompt(self, prompt: list[str]) -> int:
+        """Add to the counters; return how many tokens of the prompt were cached."""
+        pairs = zip(prompt, self._last_prompt, strict=False)
+        common = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+        cached = min(common, max(len(prompt) - 1, 0))
+        self._last_prompt = prompt
+        self.prompt_tokens_total += len(prompt) - cached
+        return cached
+
+    def next_id(self) -> int:
+        return next(self._ids)
+
+
+class _Shape:
+    """The JSON of one answer, as llama-server writes it."""
+
+    def __init__(self, fake: FakeLlama, body: Any, prompt: list[str], chat: bool) -> None:
+        self.count = body.get("n") or 1
+        self._fake, self._chat, self._prompt = fake, chat, len(prompt)
+        self._usage = bool((body.get("stream_options") or {}).get("include_usage"))
+        self._cached = fake.count_prompt(prompt)
+        self._head = {
+            "created": int(time.time()),
+            "id": f"{'chatcmpl' if chat else 'cmpl'}-{fake.next_id()}",
+            "model": body.get("model") or fake.model,
+            "system_fingerprint": "b11549-fake",
+        }
+
+    def opening(self, choice: int) -> bytes:
+        return self._chunk(choice, {"role": "assistant", "content": None}, None) if self._chat else b""
+
+    def piece(self, choice: int, piece: dict[str, Any]) -> bytes:
+        self._fake.tokens_predicted_total += 1
+        return self._chunk(choice, piece, None)
+
+    def ending(self, choice: int, reply: _Reply) -> list[bytes]:
+        tail = {"timings": self._timings(reply)}
+        finish = self._chunk(choice, {}, reply.finish, {} if self._usage else tail)
+        usage = {"choices": [], **self._head, "object": "chat.completion.chunk", "usage": self._usage_of(reply), **tail}
+        return [finish, _sse(usage)] if self._usage else [finish]
+
+    def whole(self, replies: list[_Reply]) -> dict[str, Any]:
+        self._fake.tokens_predicted_total += sum(len(reply.pieces) for reply in replies)
+        choices = [self._choice(number, reply) for number, reply in enumerate(replies)]
+        kind = "chat.completion" if self._chat else "text_completion"
+        # As llama-server does: the figures of the first choice stand for all.
+        tail = {"usage": self._usage_of(replies[0]), "timings": self._timings(replies[0])}
+        return {"choices": choices, **self._head, "object": kind, **tail}
+
+    def _choice(self, number: int, reply: _Reply) -> dict[str, Any]:
+        text = "".join(piece.get("content", "") for piece in reply.pieces)
+        if not self._chat:
+            return {"text": text, "index": number, "logprobs": None, "finish_reason": reply.finish}
+        message: dict[str, Any] = {"role": "assistant", "content": text}
+        if thought := "".join(piece.get("reasoning_content", "") for piece in reply.pieces):
+            message["reasoning_content"] = thought
+        if calls := _joined_calls(reply.pieces):
+            message |= {"content": text or None, "tool_calls": calls}
+        return {"finish_reason": reply.finish, "index": number, "message": message}
+
+    def _chunk(self, choice: int, delta: dict[str, Any], finish: str | None, tail: Any = ()) -> bytes:
+        if self._chat:
+            one: dict[str, Any] = {"finish_reason": finish, "index": choice, "delta": delta}
+            return _sse({"choices": [one], **self._head, "object": "chat.completion.chunk", **dict(tail)})
+        one = {"text": delta.get("content", ""), "index": choice, "logprobs": None, "finish_reason": finish}
+        return _sse({"choices": [one], **self._head, "object": "text_completion", **dict(tail)})
+
+    def _usage_of(self, reply: _Reply) -> dict[str, Any]:
+        return {
+            "completion_tokens": len(reply.pieces),
+            "prompt_tokens": self._prompt,
+            "total_tokens": self._prompt + len(reply.pieces),
+            "prompt_tokens_details": {"cached_tokens": self._cached},
+        }
+
+    def _timings(self, reply: _Reply) -> dict[str, Any]:
+        return {
+            "cache_n": self._cached,
+            "prompt_n": self._prompt - self._cached,
+            "prompt_ms": 1.0,
+            "predicted_n": len(reply.pieces),
+            "predicted_ms": float(len(reply.pieces)),
+        }
+
+
+def _scripted_pieces(reply: dict[str, Any]) -> list[dict[str, Any]]:
+    pieces = [{"reasoning_content": word} for word in _words(reply.get("reasoning", ""))]
+    pieces += [{"content": word} for word in _words(reply.get("text", ""))]
+    for index, call in enumerate(reply.get("tool_calls", ())):
+        function = {"name": call["name"], "arguments": ""}
+        head = {"index": index, "id": call.get("id", f"call_{index}"), "type": "function", "function": function}
+        pieces.append({"tool_calls": [head]})
+        pieces += [
+            {"tool_calls": [{"index": index, "function": {"arguments": part}}]}
+            for part in re.findall(r".{1,5}", call["arguments"], re.DOTALL)
+        ]
+    return pieces
+
+
+def _joined_calls(pieces: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    calls: dict[int, dict[str, Any]] = {}
+    for delta in (call for piece in pieces for call in piece.get("tool_calls", ())):
+        if "id" in delta:
+            calls[delta["index"]] = {"type": "function", "id": delta["id"], "function": dict(delta["function"])}
+        else:
+            calls[delta["index"]]["function"]["arguments"] += delta["function"]["arguments"]
+    return list(calls.values())
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\s*\S+\s*$|\s*\S+|\s+", text)
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, list):
+        return "".join(part.get("text", "") for part in content)
+    return content or ""
+
+
+def _prompt_text(body: Any) -> str:
+    if "messages" in body:
+        return "\n".join(_text(message.get("content")) for message in body["messages"])
+    return str(body.get("prompt", ""))
+
+
+def _last_user_text(body: Any) -> str:
+    users = [message for message in body.get("messages", ()) if message.get("role") == "user"]
+    return _text(users[-1].get("content")) if users else _prompt_text(body)
+
+
+def _sse(value: Any) -> bytes:
+    return b"data: " + json.dumps(value, ensure_ascii=False).encode() + b"\n\n"
+
+
+def _error(status: int, message: str, kind: str, **more: Any) -> web.Response:
+    return web.json_response({"error": {"code": status, "message": message, "type": kind, **more}}, status=status)
+
+
+def _exceeds(tokens: int, context: int) -> web.Response:
+    message = f"request ({tokens} tokens) exceeds the available context size ({context} tokens), try increasing it"
+    return _error(400, message, "exceed_context_size_error", n_prompt_tokens=tokens, n_ctx=context)
+
+
+def _reset(request: web.Request) -> web.Response:
+    assert request.transport is not None
+    # Closing with a linger time of zero sends RST in place of FIN.
+    linger = struct.pack("ii", 1, 0)
+    request.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    request.transport.abort()
+    return web.Response()
+
+
+def _close(request: web.Request) -> None:
+    assert request.transport is not None
+    request.transport.close()
+
+
+async def _serve(arguments: argparse.Namespace) -> None:
+    key = arguments.key_file.read_text(encoding="ascii").strip() if arguments.key_file else None
+    async with FakeLlama(slots=arguments.slots, key=key, port=arguments.port, loading_s=arguments.loading) as fake:
+        print(fake.port, flush=True)
+        await asyncio.Event().wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="A llama-server that is told how to misbehave.")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one and prints it")
+    parser.add_argument("--slots", type=int, default=4)
+    parser.add_argument("--key-file", type=Path)
+    parser.add_argument("--loading", type=float, default=0, help="seconds of 503 after the start")
+    try:
+        asyncio.run(_serve(parser.parse_args()))
+    except KeyboardInterrupt:
+        pass
+
+
+if __name__ == "__main__":
+    main()

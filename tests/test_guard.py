@@ -1,0 +1,195 @@
+"""Who may call: a matrix over headers, on the pure rules and through the middleware."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from maker.errors import Refused
+from maker.guard import Guard, Headers, Rules, check
+
+RULES = Rules(port=8080, max_body_bytes=100, allowed_origins=frozenset(("https://ok.example",)))
+KEYED = Rules(port=8080, max_body_bytes=100, api_key="sesame-sesame")
+JSON = [(b"Host", b"localhost:8080"), (b"Content-Type", b"application/json"), (b"Content-Length", b"2")]
+
+
+def status(rules: Rules, method: str, headers: list[tuple[bytes, bytes]], path: str = "/v1/models") -> int:
+    try:
+        check(rules, method, path, path.encode(), Headers(headers))
+    except Refused as refused:
+        return refused.status
+    return 200
+
+
+@pytest.mark.parametrize("host", ["localhost:8080", "127.0.0.1:8080", "[::1]:8080", "LOCALHOST:8080"])
+def test_loopback_names_with_our_port_are_served(host: str) -> None:
+    assert status(RULES, "GET", [(b"host", host.encode())]) == 200
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        ["evil.test"],
+        ["evil.test:8080"],
+        ["localhost"],
+        ["localhost:8081"],
+        ["localhost:8080.evil.test"],
+        [],
+        [""],
+        ["localhost:8080", "evil.test"],
+        ["localhost:8080", "localhost:8080"],
+    ],
+)
+def test_any_other_host_is_misdirected(hosts: list[str]) -> None:
+    assert status(RULES, "GET", [(b"Host", host.encode()) for host in hosts]) == 421
+
+
+def test_an_absolute_target_is_misdirected() -> None:
+    headers = Headers([(b"host", b"localhost:8080")])
+    with pytest.raises(Refused) as caught:
+        check(RULES, "GET", "/v1/models", b"http://evil.test/v1/models", headers)
+    assert caught.value.status == 421
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS", "DELETE"])
+@pytest.mark.parametrize("origin", ["https://evil.test", "null", "http://localhost:3000", "vscode-webview://x", ""])
+def test_no_page_may_call_unless_its_origin_is_allowed(method: str, origin: str) -> None:
+    assert status(RULES, method, [*JSON, (b"Origin", origin.encode())]) == 403
+
+
+def test_an_allowed_origin_may_call_and_a_second_one_beside_it_not() -> None:
+    allowed = (b"Origin", b"https://ok.example")
+    assert status(RULES, "POST", [*JSON, allowed]) == 200
+    assert status(RULES, "POST", [*JSON, allowed, (b"Origin", b"https://evil.test")]) == 403
+
+
+@pytest.mark.parametrize(
+    "media_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""]
+)
+def test_a_body_that_is_not_json_is_refused_by_type(media_type: str) -> None:
+    headers = [(b"Host", b"localhost:8080"), (b"Content-Type", media_type.encode()), (b"Content-Length", b"2")]
+    assert status(RULES, "POST", headers) == 415
+
+
+def test_a_chunked_body_needs_the_type_too() -> None:
+    assert status(RULES, "POST", [(b"Host", b"localhost:8080"), (b"Transfer-Encoding", b"chunked")]) == 415
+
+
+@pytest.mark.parametrize("media_type", [b"application/json", b"application/json; charset=utf-8", b"Application/JSON"])
+def test_json_passes_with_and_without_a_charset(media_type: bytes) -> None:
+    headers = [(b"Host", b"localhost:8080"), (b"Content-Type", media_type), (b"Content-Length", b"2")]
+    assert status(RULES, "POST", headers) == 200
+
+
+@pytest.mark.parametrize(("length", "expected"), [(b"100", 200), (b"101", 413), (b"x", 400), (b"-1", 400), (b"", 400)])
+def test_the_length_is_checked_before_the_body_is_read(length: bytes, expected: int) -> None:
+    headers = [(b"Host", b"localhost:8080"), (b"Content-Type", b"application/json"), (b"Content-Length", length)]
+    assert status(RULES, "POST", headers) == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ((b"Authorization", b"Bearer sesame-sesame"), 200),
+        ((b"authorization", b"bearer sesame-sesame"), 200),
+        ((b"x-api-key", b"sesame-sesame"), 200),
+        ((b"Authorization", b"Bearer sesame"), 401),
+        ((b"Authorization", b"Basic sesame-sesame"), 401),
+        ((b"x-api-key", b""), 401),
+    ],
+)
+def test_a_configured_key_is_needed(header: tuple[bytes, bytes], expected: int) -> None:
+    assert status(KEYED, "POST", [*JSON, header]) == expected
+
+
+def test_health_needs_no_key() -> None:
+    assert status(KEYED, "GET", JSON, path="/health") == 200
+
+
+class Exchange:
+    """One request through a guard over an app that reads its body and answers with what it read."""
+
+    def __init__(self, guard_settings: dict[str, Any], headers: list[tuple[bytes, bytes]], chunks: list[bytes]) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self.app_ran = False
+        self.guard = Guard(self.app, port=8080, max_body_bytes=100, **guard_settings)
+        self.headers, self.chunks = headers, chunks
+
+    async def app(
+        self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
+    ) -> None:
+        self.app_ran = True
+        body = b""
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                break
+            body += message["body"]
+            if not message["more_body"]:
+                break
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": body})
+
+    def run(self, method: str = "POST") -> dict[str, Any]:
+        pending = list(self.chunks)
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": pending.pop(0), "more_body": bool(pending)}
+
+        async def send(message: Any) -> None:
+            self.sent.append(dict(message))
+
+        scope = {"type": "http", "method": method, "path": "/", "raw_path": b"/", "headers": self.headers}
+        asyncio.run(self.guard(scope, receive, send))
+        return self.sent[0]
+
+
+def test_a_refusal_is_an_openai_error_and_the_app_never_runs() -> None:
+    exchange = Exchange({}, [*JSON, (b"Origin", b"https://evil.test")], [b"{}"])
+    assert exchange.run()["status"] == 403
+    error = json.loads(exchange.sent[1]["body"])["error"]
+    assert error["code"] == "origin_refused"
+    assert "server.allowed_origins" in error["message"]
+    assert not exchange.app_ran
+
+
+def test_no_cors_header_is_ever_sent_to_an_origin_that_is_not_allowed() -> None:
+    exchange = Exchange({}, [*JSON, (b"Origin", b"https://evil.test")], [b"{}"])
+    assert not [name for name, _ in exchange.run("OPTIONS")["headers"] if name.startswith(b"access-control")]
+
+
+def test_a_preflight_of_an_allowed_origin_is_answered_without_the_app() -> None:
+    settings = {"allowed_origins": ["https://ok.example"]}
+    exchange = Exchange(settings, [(b"Host", b"localhost:8080"), (b"Origin", b"https://ok.example")], [b""])
+    start = exchange.run("OPTIONS")
+    assert start["status"] == 204
+    assert dict(start["headers"])[b"access-control-allow-origin"] == b"https://ok.example"
+    assert not exchange.app_ran
+
+
+def test_a_body_without_a_length_is_counted_and_cut_off() -> None:
+    headers = [(b"Host", b"localhost:8080"), (b"Content-Type", b"application/json"), (b"Transfer-Encoding", b"chunked")]
+    exchange = Exchange({}, headers, [b"x" * 60, b"x" * 60, b"x" * 60])
+    assert exchange.run()["status"] == 413
+    assert len(exchange.sent) == 2  # what the app answers to the disconnect it saw goes nowhere
+
+
+def test_a_body_at_the_limit_reaches_the_app_whole() -> None:
+    headers = [(b"Host", b"localhost:8080"), (b"Content-Type", b"application/json"), (b"Transfer-Encoding", b"chunked")]
+    exchange = Exchange({}, headers, [b"x" * 60, b"x" * 40])
+    assert exchange.run()["status"] == 200
+    assert exchange.sent[1]["body"] == b"x" * 100
+
+
+def test_a_websocket_is_closed() -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    exchange = Exchange({}, [], [])
+    asyncio.run(exchange.guard({"type": "websocket", "headers": []}, send, send))  # type: ignore[arg-type]
+    assert sent == [{"type": "websocket.close", "code": 1008}]
+    assert not exchange.app_ran
