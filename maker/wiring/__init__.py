@@ -95,9 +95,9 @@ def _serve_listener(config: Config) -> None:
 
 
 def _serve_mcp(config: Config) -> None:
-    from maker.tools import server
+    from maker.wiring import mcp
 
-    server.serve(config)
+    asyncio.run(mcp.run(config))
 
 
 def _serve_orchestrator(config: Config) -> None:

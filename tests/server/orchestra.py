@@ -11,13 +11,13 @@ from hypercorn.asyncio import serve as hypercorn_serve
 from quart import Quart
 
 from maker.config import Mode, ModeName, Server
+from maker.loopback import settings
 from maker.models.llama import LlamaModel
 from maker.models.model import Model
 from maker.models.replica import Endpoint, Timeouts
 from maker.pipeline.events import Emit, Event, ignore
 from maker.server.app import create_app, guarded
 from maker.server.parts import Parts
-from maker.server.serve import settings
 from maker.stores.memory import MemoryRunStore
 from tests.fake_llama import FakeLlama
 from tests.support import free_ports
