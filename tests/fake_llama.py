@@ -8,68 +8,20 @@ user message, unless `POST /control` (or `FakeLlama.behave` in the same process)
 import argparse
 import asyncio
 import itertools
-import json
-import re
 import socket
 import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
 from aiohttp import web
 
+from tests.llama_wire import Answer, Behaviour, Reply, prompt_text, reply_to, sse
+
 CLOCK = time.monotonic
-
-
-@dataclass
-class Behaviour:
-    """What the next generations do; the keys of `POST /control`. Token numbers count from 0."""
-
-    replies: list[Any] = field(default_factory=list)
-    """Used up in turn, then echo: a text, a list of pieces, or {text, reasoning, tool_calls, finish_reason}."""
-    first_byte_delay_s: float = 0
-    token_delay_s: float = 0
-    tokens: int | None = None
-    """Exactly this many pieces: the echo is cut or padded."""
-    stall_at: int | None = None
-    """Say nothing more from this token on, until `release`."""
-    ping_s: float | None = None
-    """While stalled, send a comment this often."""
-    stall_end: bool = False
-    """Keep the connection open after [DONE], until `release`."""
-    stall_first_byte: bool = False
-    """Send not even headers, until `release`."""
-    reset_at: int | None = None
-    """TCP reset before this token."""
-    reset_first_byte: bool = False
-    """TCP reset before the headers."""
-    cut_at: int | None = None
-    """Close the connection before this token, without the last HTTP chunk."""
-    end_at: int | None = None
-    """End the response properly before this token, with neither finish nor [DONE]."""
-    malformed_at: int | None = None
-    error_at: int | None = None
-    """An in-band error at HTTP 200 in place of this token."""
-    status: int | None = None
-    """Refuse generation with this status."""
-    refusal: str = "the model refuses"
-    """What the error of that status says."""
-    no_health: bool = False
-    """Have no /health, as other OpenAI-compatible servers."""
-    broken: bool = False
-    """Say "ok" on /health, and 500 to every generation."""
-    loading_s: float = 0
-    """Answer 503 for so long from the moment this is set."""
-    context: int | None = None
-    """Longest prompt in tokens; a longer one is 400."""
-    reasoning: str = ""
-    done: bool = True
-    """End streams with [DONE]."""
-    times: int | None = None
-    """Apply all this to so many generations only, then behave."""
 
 
 @dataclass
@@ -80,12 +32,6 @@ class Generation:
     closed: float | None = None
     complete: bool = False
     sent: int = 0
-
-
-@dataclass
-class _Reply:
-    pieces: list[dict[str, Any]]
-    finish: str = "stop"
 
 
 class FakeLlama:
@@ -153,8 +99,8 @@ class FakeLlama:
         app.router.add_get("/props", self._props)
         app.router.add_get("/control", self._control_state)
         app.router.add_post("/control", self._control)
-        app.router.add_post("/v1/chat/completions", self._chat)
-        app.router.add_post("/v1/completions", self._completion)
+        app.router.add_post("/v1/chat/completions", self._generate)
+        app.router.add_post("/v1/completions", self._generate)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.05, access_log=None)
         await self._runner.setup()
         listener = socket.socket()
@@ -237,14 +183,8 @@ class FakeLlama:
             }
         )
 
-    async def _chat(self, request: web.Request) -> web.StreamResponse:
-        return await self._generate(request, chat=True)
-
-    async def _completion(self, request: web.Request) -> web.StreamResponse:
-        return await self._generate(request, chat=False)
-
-    async def _generate(self, request: web.Request, *, chat: bool) -> web.StreamResponse:
-        body = await request.json()
+    async def _generate(self, request: web.Request) -> web.StreamResponse:
+        body, chat = await request.json(), "chat" in request.path
         self.bodies.append(body)
         self.headers.append(dict(request.headers))
         how = self._take_behaviour()
@@ -253,7 +193,7 @@ class FakeLlama:
         try:
             if how.status or how.broken:
                 return _error(how.status or 500, how.refusal, "server_error")
-            prompt = _prompt_text(body).split()
+            prompt = prompt_text(body).split()
             if how.context is not None and len(prompt) > how.context:
                 return _exceeds(len(prompt), how.context)
             count = body.get("n") or 1
@@ -294,18 +234,20 @@ class FakeLlama:
     async def _answer(
         self, request: web.Request, body: Any, how: Behaviour, generation: Generation, prompt: list[str], chat: bool
     ) -> web.StreamResponse:
-        shape = _Shape(self, body, prompt, chat)
-        replies = [self._reply(body, how, chat) for _ in range(shape.count)]
+        number, cached = next(self._ids), self._count_prompt(prompt)
+        answer = Answer(body, chat=chat, number=number, model=self.model, prompt=len(prompt), cached=cached)
+        replies = [self._reply(body, how) for _ in range(body.get("n") or 1)]
         await asyncio.sleep(how.first_byte_delay_s)
         if how.stall_first_byte:
             await self._released.wait()
         if not body.get("stream"):
             await asyncio.sleep(how.token_delay_s * max(len(reply.pieces) for reply in replies))
             generation.complete = True
-            return web.json_response(shape.whole(replies))
+            self.tokens_predicted_total += sum(len(reply.pieces) for reply in replies)
+            return web.json_response(answer.whole(replies))
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
-        if await self._stream(request, response, shape, replies, how, generation):
+        if await self._stream(request, response, answer, replies, how, generation):
             await response.write_eof()
             generation.complete = True
         return response
@@ -314,14 +256,13 @@ class FakeLlama:
         self,
         request: web.Request,
         response: web.StreamResponse,
-        shape: "_Shape",
-        replies: list[_Reply],
+        answer: Answer,
+        replies: list[Reply],
         how: Behaviour,
         generation: Generation,
     ) -> bool:
         """Send the pieces, the choices taking turns; false if the connection was broken off on purpose."""
-        for choice in range(shape.count):
-            await response.write(shape.opening(choice))
+        await response.write(answer.opening())
         for number in range(max(len(reply.pieces) for reply in replies)):
             await asyncio.sleep(how.token_delay_s)
             if number == how.stall_at:
@@ -335,17 +276,18 @@ class FakeLlama:
             if number == how.end_at:
                 return True
             if number == how.error_at:
-                await response.write(_sse({"error": {"code": 500, "message": "it broke", "type": "server_error"}}))
+                await response.write(sse({"error": {"code": 500, "message": "it broke", "type": "server_error"}}))
                 return True
             if number == how.malformed_at:
                 await response.write(b'data: {"choices": [{"ind\n\n')
                 return True
             for choice, reply in enumerate(replies):
                 if number < len(reply.pieces):
-                    await response.write(shape.piece(choice, reply.pieces[number]))
+                    self.tokens_predicted_total += 1
+                    await response.write(answer.piece(choice, reply.pieces[number]))
             generation.sent += 1
         for choice, reply in enumerate(replies):
-            for data in shape.ending(choice, reply):
+            for data in answer.ending(choice, reply):
                 await response.write(data)
         if how.done:
             await response.write(b"data: [DONE]\n\n")
@@ -362,24 +304,11 @@ class FakeLlama:
             except TimeoutError:
                 await response.write(b":\n\n")
 
-    def _reply(self, body: Any, how: Behaviour, chat: bool) -> _Reply:
+    def _reply(self, body: Any, how: Behaviour) -> Reply:
         scripted = how.replies.pop(0) if how.replies else None
-        if isinstance(scripted, dict):
-            reply = _Reply(_scripted_pieces(scripted), scripted.get("finish_reason", "stop"))
-        elif isinstance(scripted, list):
-            reply = _Reply([{"content": piece} for piece in scripted])
-        else:
-            words = _words(_last_user_text(body) if scripted is None else scripted)
-            if how.tokens is not None:
-                words = [*words, *(f" tok{n}" for n in range(how.tokens))][: how.tokens]
-            reply = _Reply([{"content": word} for word in words])
-        reply.pieces[:0] = [{"reasoning_content": word} for word in _words(how.reasoning)]
-        limit = body.get("max_tokens") or body.get("max_completion_tokens")
-        if limit and limit < len(reply.pieces):
-            reply = _Reply(reply.pieces[:limit], "length")
-        return reply
+        return reply_to(body, scripted, tokens=how.tokens, reasoning=how.reasoning)
 
-    def count_prompt(self, prompt: list[str]) -> int:
+    def _count_prompt(self, prompt: list[str]) -> int:
         """Add to the counters; return how many tokens of the prompt were cached."""
         pairs = zip(prompt, self._last_prompt, strict=False)
         common = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
@@ -387,130 +316,6 @@ class FakeLlama:
         self._last_prompt = prompt
         self.prompt_tokens_total += len(prompt) - cached
         return cached
-
-    def next_id(self) -> int:
-        return next(self._ids)
-
-
-class _Shape:
-    """The JSON of one answer, as llama-server writes it."""
-
-    def __init__(self, fake: FakeLlama, body: Any, prompt: list[str], chat: bool) -> None:
-        self.count = body.get("n") or 1
-        self._fake, self._chat, self._prompt = fake, chat, len(prompt)
-        self._usage = bool((body.get("stream_options") or {}).get("include_usage"))
-        self._cached = fake.count_prompt(prompt)
-        self._head = {
-            "created": int(time.time()),
-            "id": f"{'chatcmpl' if chat else 'cmpl'}-{fake.next_id()}",
-            "model": body.get("model") or fake.model,
-            "system_fingerprint": "b11549-fake",
-        }
-
-    def opening(self, choice: int) -> bytes:
-        return self._chunk(choice, {"role": "assistant", "content": None}, None) if self._chat else b""
-
-    def piece(self, choice: int, piece: dict[str, Any]) -> bytes:
-        self._fake.tokens_predicted_total += 1
-        return self._chunk(choice, piece, None)
-
-    def ending(self, choice: int, reply: _Reply) -> list[bytes]:
-        tail = {"timings": self._timings(reply)}
-        finish = self._chunk(choice, {}, reply.finish, {} if self._usage else tail)
-        usage = {"choices": [], **self._head, "object": "chat.completion.chunk", "usage": self._usage_of(reply), **tail}
-        return [finish, _sse(usage)] if self._usage else [finish]
-
-    def whole(self, replies: list[_Reply]) -> dict[str, Any]:
-        self._fake.tokens_predicted_total += sum(len(reply.pieces) for reply in replies)
-        choices = [self._choice(number, reply) for number, reply in enumerate(replies)]
-        kind = "chat.completion" if self._chat else "text_completion"
-        # As llama-server does: the figures of the first choice stand for all.
-        tail = {"usage": self._usage_of(replies[0]), "timings": self._timings(replies[0])}
-        return {"choices": choices, **self._head, "object": kind, **tail}
-
-    def _choice(self, number: int, reply: _Reply) -> dict[str, Any]:
-        text = "".join(piece.get("content", "") for piece in reply.pieces)
-        if not self._chat:
-            return {"text": text, "index": number, "logprobs": None, "finish_reason": reply.finish}
-        message: dict[str, Any] = {"role": "assistant", "content": text}
-        if thought := "".join(piece.get("reasoning_content", "") for piece in reply.pieces):
-            message["reasoning_content"] = thought
-        if calls := _joined_calls(reply.pieces):
-            message |= {"content": text or None, "tool_calls": calls}
-        return {"finish_reason": reply.finish, "index": number, "message": message}
-
-    def _chunk(self, choice: int, delta: dict[str, Any], finish: str | None, tail: Any = ()) -> bytes:
-        if self._chat:
-            one: dict[str, Any] = {"finish_reason": finish, "index": choice, "delta": delta}
-            return _sse({"choices": [one], **self._head, "object": "chat.completion.chunk", **dict(tail)})
-        one = {"text": delta.get("content", ""), "index": choice, "logprobs": None, "finish_reason": finish}
-        return _sse({"choices": [one], **self._head, "object": "text_completion", **dict(tail)})
-
-    def _usage_of(self, reply: _Reply) -> dict[str, Any]:
-        return {
-            "completion_tokens": len(reply.pieces),
-            "prompt_tokens": self._prompt,
-            "total_tokens": self._prompt + len(reply.pieces),
-            "prompt_tokens_details": {"cached_tokens": self._cached},
-        }
-
-    def _timings(self, reply: _Reply) -> dict[str, Any]:
-        return {
-            "cache_n": self._cached,
-            "prompt_n": self._prompt - self._cached,
-            "prompt_ms": 1.0,
-            "predicted_n": len(reply.pieces),
-            "predicted_ms": float(len(reply.pieces)),
-        }
-
-
-def _scripted_pieces(reply: dict[str, Any]) -> list[dict[str, Any]]:
-    pieces = [{"reasoning_content": word} for word in _words(reply.get("reasoning", ""))]
-    pieces += [{"content": word} for word in _words(reply.get("text", ""))]
-    for index, call in enumerate(reply.get("tool_calls", ())):
-        function = {"name": call["name"], "arguments": ""}
-        head = {"index": index, "id": call.get("id", f"call_{index}"), "type": "function", "function": function}
-        pieces.append({"tool_calls": [head]})
-        pieces += [
-            {"tool_calls": [{"index": index, "function": {"arguments": part}}]}
-            for part in re.findall(r".{1,5}", call["arguments"], re.DOTALL)
-        ]
-    return pieces
-
-
-def _joined_calls(pieces: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    calls: dict[int, dict[str, Any]] = {}
-    for delta in (call for piece in pieces for call in piece.get("tool_calls", ())):
-        if "id" in delta:
-            calls[delta["index"]] = {"type": "function", "id": delta["id"], "function": dict(delta["function"])}
-        else:
-            calls[delta["index"]]["function"]["arguments"] += delta["function"]["arguments"]
-    return list(calls.values())
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"\s*\S+\s*$|\s*\S+|\s+", text)
-
-
-def _text(content: Any) -> str:
-    if isinstance(content, list):
-        return "".join(part.get("text", "") for part in content)
-    return content or ""
-
-
-def _prompt_text(body: Any) -> str:
-    if "messages" in body:
-        return "\n".join(_text(message.get("content")) for message in body["messages"])
-    return str(body.get("prompt", ""))
-
-
-def _last_user_text(body: Any) -> str:
-    users = [message for message in body.get("messages", ()) if message.get("role") == "user"]
-    return _text(users[-1].get("content")) if users else _prompt_text(body)
-
-
-def _sse(value: Any) -> bytes:
-    return b"data: " + json.dumps(value, ensure_ascii=False).encode() + b"\n\n"
 
 
 def _error(status: int, message: str, kind: str, **more: Any) -> web.Response:

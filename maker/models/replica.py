@@ -29,7 +29,8 @@ PROBE_S = 0.8
 # A server that was ready this recently and is slow to answer a probe is busy, not gone.
 TRUST_S = 30.0
 # After [DONE] only the end of the body can come; waiting for it lets the connection be used again.
-DRAIN_S = 1.0
+DRAIN_S = 0.2
+ERROR_BODY_S = 2.0
 
 
 class Limiter(Protocol):
@@ -219,7 +220,7 @@ class Replica:
 
     async def _error_text(self, response: httpx.Response) -> str:
         try:
-            async with asyncio.timeout(DRAIN_S):
+            async with asyncio.timeout(ERROR_BODY_S):
                 return (await response.aread()).decode("utf-8", errors="replace")
         except (TimeoutError, httpx.TransportError):
             return ""
@@ -236,6 +237,9 @@ class Replica:
             raise ModelUnavailable(f"the {self._role} is too busy to answer; try again", role=self._role)
         if "input is not supported" in text:
             raise RequestError(f"the {self._role} takes only text; send no images or audio", param="messages")
+        if status == 400:
+            said = "".join(character for character in str(error.get("message", "")) if character.isprintable())
+            raise RequestError(f"the {self._role}'s model server cannot take this request: {said[:300] or 'no reason'}")
         log.warning("%s answered %d: %.300s", self.endpoint.url, status, error.get("type", ""))
         sentence = f"the {self._role} refused the request with status {status}; `maker logs {self._role}` says why"
         raise ModelHTTPError(sentence, role=self._role, status=status, body=text)

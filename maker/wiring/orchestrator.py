@@ -94,7 +94,7 @@ def _model(config: Config, mode: ModeName, plan: RolePlan) -> LlamaModel:
 def _endpoints(config: Config, mode: ModeName, plan: RolePlan) -> list[Endpoint]:
     if plan.served_by not in ROLES:
         return [Endpoint(url) for url in plan.urls]
-    limiter = SlotLimiter(config.home.run / "slots" / plan.served_by, plan.slots, mode)
+    limiter = SlotLimiter(config.home.run / "slots" / plan.served_by, plan.slots, mode, kept=plan.served_by == "voter")
     return [Endpoint(f"http://127.0.0.1:{config.port(plan.served_by)}/v1", config.home.read_key(), limiter)]
 
 

@@ -269,6 +269,16 @@ def test_a_failing_model_is_an_error_never_a_clean_end(behaviour: dict[str, Any]
     play(scenario, answering=Mode(idle_timeout_s=0.3))
 
 
+def test_what_the_model_server_calls_a_bad_request_is_the_callers_error() -> None:
+    async def scenario(running: Orchestra) -> None:
+        running.coder.behave(status=400)
+        reply = await running.ask()
+        assert (reply.status_code, reply.json()["error"]["type"]) == (400, "invalid_request_error")
+        assert "the model refuses" in reply.json()["error"]["message"]
+
+    play(scenario)
+
+
 def test_a_prompt_that_does_not_fit_is_the_callers_error() -> None:
     async def scenario(running: Orchestra) -> None:
         running.coder.behave(context=3)

@@ -1,0 +1,385 @@
+"""The model client against a real server on a real socket: answers, failures, cancellation, over both transports."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from maker.chat.types import Completion, Delta, TextDelta, Usage
+from maker.errors import (
+    ContextOverflow,
+    MakerError,
+    ModelError,
+    ModelHTTPError,
+    ModelLoading,
+    ModelReplyError,
+    ModelTimeout,
+    ModelUnavailable,
+    RequestError,
+)
+from maker.models.llama import LlamaModel
+from maker.models.model import complete
+from maker.models.replica import Endpoint, Timeouts, aiohttp_transport
+from maker.models.slots import SlotLimiter, in_use
+from tests.fake_llama import FakeLlama
+from tests.models.support import ask, in_loop, open_files
+from tests.support import free_ports
+
+Transport = Callable[[], httpx.AsyncBaseTransport]
+TRANSPORTS: dict[str, Transport] = {"aiohttp": aiohttp_transport, "httpx": httpx.AsyncHTTPTransport}
+
+
+@pytest.fixture(params=TRANSPORTS)
+def transport(request: pytest.FixtureRequest) -> Transport:
+    """The transport that is used, and the one it was measured against: failures must look the same."""
+    return TRANSPORTS[request.param]
+
+
+def client(*fakes: FakeLlama, **options: Any) -> LlamaModel:
+    return LlamaModel("coder", [Endpoint(fake.url, fake.key) for fake in fakes], **options)
+
+
+async def failure(model: LlamaModel, **sampling: Any) -> MakerError:
+    with pytest.raises(MakerError) as caught:
+        await complete(model, ask(**sampling))
+    return caught.value
+
+
+@in_loop
+async def test_an_answer_with_its_usage(transport: Transport) -> None:
+    async with FakeLlama() as fake, client(fake, transport=transport) as model:
+        assert await complete(model, ask()) == (Completion("hello big world", usage=Usage(3, 3)),)
+        assert await complete(model, ask()) == (Completion("hello big world", usage=Usage(3, 3, 2)),)
+
+
+@in_loop
+async def test_reasoning_and_tool_calls_come_through() -> None:
+    call = {"id": "c", "name": "read", "arguments": '{"path": "a b"}'}
+    async with FakeLlama() as fake, client(fake) as model:
+        fake.behave(replies=[{"reasoning": "hm so", "tool_calls": [call, call], "finish_reason": "tool_calls"}])
+        (completion,) = await complete(model, ask())
+
+    assert (completion.reasoning, completion.finish_reason) == ("hm so", "tool_calls")
+    assert [(made.id, made.name, made.arguments) for made in completion.tool_calls] == [tuple(call.values())] * 2
+
+
+@in_loop
+async def test_several_choices_come_from_one_request_and_one_prompt() -> None:
+    async with FakeLlama(slots=4) as fake, client(fake) as model:
+        completions = await complete(model, ask(n=3))
+
+        assert [completion.text for completion in completions] == ["hello big world"] * 3
+        assert completions[0].usage == Usage(3, 9)
+        assert fake.requests == 1
+        assert fake.prompt_tokens_total == 3
+
+
+class TwoAtMost:
+    """A limiter that never has more than two slots."""
+
+    @asynccontextmanager
+    async def take(self, count: int = 1) -> AsyncIterator[int]:
+        yield min(count, 2)
+
+
+@in_loop
+async def test_with_fewer_slots_than_choices_the_rest_follow() -> None:
+    async with FakeLlama(slots=2, replies=["a", "b", "c", "d", "e"]) as fake:
+        async with LlamaModel("coder", [Endpoint(fake.url, limiter=TwoAtMost())]) as model:
+            completions = await complete(model, ask(n=5, seed=7))
+
+        assert "".join(completion.text for completion in completions) == "abcde"
+        assert [(body.get("n"), body["seed"]) for body in fake.bodies] == [(2, 7), (2, 9), (None, 11)]
+        assert completions[0].usage.completion_tokens == 5
+
+
+@in_loop
+async def test_only_our_own_headers_are_sent(transport: Transport) -> None:
+    async with FakeLlama(key="k" * 8) as fake, client(fake, transport=transport) as model:
+        await complete(model, ask())
+
+        sent = {name.lower(): value for name, value in fake.headers[0].items()}
+        assert sent["authorization"] == f"Bearer {'k' * 8}"
+        assert set(sent) <= {
+            *("host", "accept", "accept-encoding", "connection", "user-agent"),
+            *("content-type", "content-length", "authorization"),
+        }
+
+
+@in_loop
+async def test_a_wrong_key_is_said_so_and_not_tried_again() -> None:
+    async with FakeLlama(key="right-key") as fake:
+        async with LlamaModel("coder", [Endpoint(fake.url, "wrong-key")]) as model:
+            error = await failure(model)
+
+        assert isinstance(error, ModelHTTPError) and error.status == 401
+        assert "wrong-key" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "kind", "requests"),
+    [
+        ({"status": 500}, ModelHTTPError, 2),
+        ({"status": 418}, ModelHTTPError, 1),
+        ({"status": 503}, ModelUnavailable, 1),
+        ({"broken": True}, ModelHTTPError, 2),
+        ({"loading_s": 60}, ModelLoading, 0),
+        ({"context": 2}, ContextOverflow, 1),
+        ({"reset_first_byte": True}, ModelUnavailable, 2),
+        ({"reset_at": 0}, ModelUnavailable, 2),
+        ({"end_at": 0}, ModelUnavailable, 2),
+        ({"reset_at": 1}, ModelReplyError, 1),
+        ({"cut_at": 1}, ModelReplyError, 1),
+        ({"end_at": 2}, ModelReplyError, 1),
+        ({"malformed_at": 0}, ModelReplyError, 1),
+        ({"malformed_at": 1}, ModelReplyError, 1),
+        ({"error_at": 0}, ModelReplyError, 1),
+        ({"error_at": 2}, ModelReplyError, 1),
+    ],
+    ids=str,
+)
+@in_loop
+async def test_every_failure_is_typed_and_only_what_may_help_is_tried_again(
+    transport: Transport, behaviour: dict[str, Any], kind: type[MakerError], requests: int
+) -> None:
+    async with FakeLlama(**behaviour) as fake, client(fake, transport=transport) as model:
+        error = await failure(model)
+
+        assert type(error) is kind
+        assert fake.requests == requests
+        await fake.until(lambda: fake.open == 0)
+
+
+@pytest.mark.parametrize("behaviour", [{"reset_first_byte": True}, {"reset_at": 0}, {"status": 500}], ids=str)
+@in_loop
+async def test_a_failure_before_the_first_delta_is_not_seen(transport: Transport, behaviour: dict[str, Any]) -> None:
+    async with FakeLlama(**behaviour, times=1) as fake, client(fake, transport=transport) as model:
+        assert (await complete(model, ask()))[0].text == "hello big world"
+        assert fake.requests == 2
+
+
+@in_loop
+async def test_a_failure_after_the_first_delta_ends_what_came_before() -> None:
+    got: list[Delta] = []
+    async with FakeLlama(reset_at=2, times=1) as fake, client(fake) as model:
+        async with model.stream(ask()) as deltas:
+            with pytest.raises(ModelReplyError):
+                async for delta in deltas:
+                    got.append(delta)  # noqa: PERF401 (a comprehension would lose what came before the failure)
+
+    assert got == [TextDelta("hello"), TextDelta(" big")]
+
+
+@in_loop
+async def test_a_stream_without_done_is_an_answer_once_it_has_finished() -> None:
+    async with FakeLlama(done=False) as fake, client(fake) as model:
+        assert (await complete(model, ask()))[0].text == "hello big world"
+
+
+@in_loop
+async def test_content_that_a_server_cannot_take_is_the_callers_affair() -> None:
+    async with FakeLlama() as fake, client(fake) as model:
+        fake.behave(refusal="image input is not supported - hint: mmproj", status=500)
+
+        error = await failure(model)
+
+    assert isinstance(error, RequestError) and error.param == "messages"
+
+
+@in_loop
+async def test_silence_before_the_first_token_ends_in_a_timeout(transport: Transport) -> None:
+    timeouts = Timeouts(first_token_s=0.2, idle_s=30)
+    async with FakeLlama(stall_first_byte=True) as fake, client(fake, transport=transport, timeouts=timeouts) as model:
+        assert isinstance(await failure(model), ModelTimeout)
+        fake.behave(stall_at=0)
+        assert "first token" in str(await failure(model))
+        await fake.until(lambda: fake.open == 0)
+
+
+@in_loop
+async def test_silence_between_tokens_ends_in_a_timeout(transport: Transport) -> None:
+    timeouts = Timeouts(first_token_s=30, idle_s=0.2)
+    async with FakeLlama(stall_at=1) as fake, client(fake, transport=transport, timeouts=timeouts) as model:
+        error = await failure(model)
+
+        assert isinstance(error, ModelTimeout) and "first" not in str(error)
+        await fake.until(lambda: fake.open == 0)
+
+
+@in_loop
+async def test_comments_do_not_keep_a_stalled_answer_alive() -> None:
+    async with FakeLlama(stall_at=1, ping_s=0.02) as fake, client(fake, timeouts=Timeouts(30, 0.3)) as model:
+        assert isinstance(await failure(model), ModelTimeout)
+
+
+@in_loop
+async def test_a_server_that_pauses_after_done_has_answered() -> None:
+    async with FakeLlama(stall_end=True) as fake, client(fake) as model:
+        assert (await complete(model, ask()))[0].text == "hello big world"
+
+
+async def closed_within(fake: FakeLlama, limit_s: float) -> None:
+    begun = time.monotonic()
+    await fake.until(lambda: fake.open == 0)
+    assert fake.generations[-1].closed is not None
+    assert not fake.generations[-1].complete
+    assert fake.generations[-1].closed - begun < limit_s
+    assert fake.busy == 0
+
+
+@in_loop
+async def test_leaving_the_context_closes_the_connection_at_once(transport: Transport) -> None:
+    async with FakeLlama(stall_at=1) as fake, client(fake, transport=transport) as model:
+        async with model.stream(ask()) as deltas:
+            assert await anext(deltas) == TextDelta("hello")
+        await closed_within(fake, 0.5)
+
+
+@pytest.mark.parametrize("behaviour", [{"stall_first_byte": True}, {"stall_at": 0}, {"stall_at": 2}], ids=str)
+@in_loop
+async def test_cancelling_closes_the_connection_at_once(transport: Transport, behaviour: dict[str, Any]) -> None:
+    async with FakeLlama(**behaviour) as fake, client(fake, transport=transport) as model:
+        task = asyncio.create_task(complete(model, ask(n=3)))
+        await fake.until(lambda: fake.generations and (fake.generations[0].sent >= (fake.behaviour.stall_at or 0)))
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await closed_within(fake, 0.5)
+
+
+@in_loop
+async def test_cancelling_while_the_server_has_no_slot_gives_the_place_in_its_queue_up() -> None:
+    async with FakeLlama(slots=1, stall_at=0) as fake, client(fake) as model:
+        first, second = (asyncio.create_task(complete(model, ask())) for _ in range(2))
+        await fake.until(lambda: fake.open == 2)
+        second.cancel()
+        await fake.until(lambda: fake.open == 1)
+        fake.release()
+        assert (await first)[0].text == "hello big world"
+
+
+@in_loop
+async def test_a_refused_connection_means_down_and_not_yet_if_the_process_is_young(transport: Transport) -> None:
+    young = True
+    url = f"http://127.0.0.1:{free_ports(1)[0]}/v1"
+    async with LlamaModel("coder", [Endpoint(url)], loading=lambda: young, transport=transport) as model:
+        assert await model.state() == "loading"
+        assert isinstance(await failure(model), ModelLoading)
+        young = False
+        error = await failure(model)
+        assert type(error) is ModelUnavailable and "maker status" in str(error)
+        assert await model.state() == "down"
+
+
+@in_loop
+async def test_the_state_follows_the_server(transport: Transport) -> None:
+    async with FakeLlama() as fake, client(fake, transport=transport) as model:
+        assert await model.state() == "ready"
+    async with FakeLlama(loading_s=60) as fake, client(fake, transport=transport) as model:
+        assert await model.state() == "loading"
+
+
+@in_loop
+async def test_callers_side_by_side_share_one_probe_and_it_is_kept_for_a_second() -> None:
+    async with FakeLlama() as fake, client(fake) as model:
+        impatient, patient = (asyncio.create_task(model.state()) for _ in range(2))
+        await asyncio.sleep(0)
+        impatient.cancel()
+        assert await asyncio.gather(patient, *(model.state() for _ in range(20))) == ["ready"] * 21
+        await model.state()
+        assert fake.health_checks == 1
+
+
+@in_loop
+async def test_a_server_without_health_is_asked_for_its_models() -> None:
+    async with FakeLlama(no_health=True) as fake, client(fake) as model:
+        assert await model.state() == "ready"
+
+
+@in_loop
+async def test_a_restarted_server_is_not_noticed(transport: Transport) -> None:
+    (port,) = free_ports(1)
+    async with LlamaModel("coder", [Endpoint(f"http://127.0.0.1:{port}/v1")], transport=transport) as model:
+        for _ in range(3):
+            async with FakeLlama(slots=8, port=port):
+                # Eight connections are left idle in the pool, and the server that held them goes away.
+                answers = await asyncio.gather(*(complete(model, ask()) for _ in range(8)))
+            assert [answer[0].text for answer in answers] == ["hello big world"] * 8
+
+
+@in_loop
+async def test_a_dead_replica_is_skipped() -> None:
+    dead = Endpoint(f"http://127.0.0.1:{free_ports(1)[0]}/v1")
+    async with FakeLlama() as fake, LlamaModel("coder", [dead, Endpoint(fake.url)]) as model:
+        for _ in range(3):
+            assert (await complete(model, ask()))[0].text == "hello big world"
+        assert await model.state() == "ready"
+        assert fake.requests == 3
+
+
+@in_loop
+async def test_requests_go_to_the_replica_with_the_least_to_do() -> None:
+    async with FakeLlama(stall_at=1) as one, FakeLlama(stall_at=1) as two, client(one, two) as model:
+        tasks = [asyncio.create_task(complete(model, ask())) for _ in range(6)]
+        await one.until(lambda: one.open + two.open == 6)
+        assert (one.open, two.open) == (3, 3)
+        one.release()
+        two.release()
+        await asyncio.gather(*tasks)
+
+
+@in_loop
+async def test_forty_at_once_never_mix(transport: Transport) -> None:
+    async with FakeLlama(slots=4, token_delay_s=0.001) as fake, client(fake, transport=transport) as model:
+        markers = [f"marker-{number} and more" for number in range(40)]
+        answers = await asyncio.gather(*(complete(model, ask(marker)) for marker in markers))
+
+    assert [answer[0].text for answer in answers] == markers
+
+
+@in_loop
+async def test_nothing_is_left_behind_by_faults_and_cancellation(transport: Transport, tmp_path: Path) -> None:
+    faults: list[dict[str, Any]] = [{}, {"reset_at": 1}, {"cut_at": 1}, {"status": 500}, {"malformed_at": 0}]
+    limiter = SlotLimiter(tmp_path, 4, "high")
+    async with FakeLlama(slots=4) as fake:
+        async with LlamaModel("coder", [Endpoint(fake.url, limiter=limiter)], transport=transport) as model:
+            await asyncio.gather(*(complete(model, ask()) for _ in range(4)))
+            files, tasks = open_files(), len(asyncio.all_tasks())
+            for number in range(60):
+                fake.behave(**faults[number % len(faults)], token_delay_s=0.002)
+                seen = fake.requests
+                asked = [asyncio.create_task(complete(model, ask(n=2))) for _ in range(3)]
+                await fake.until(lambda seen=seen: fake.requests > seen)
+                asked[number % 3].cancel()
+                await asyncio.gather(*asked, return_exceptions=True)
+            await fake.until(lambda: fake.open == fake.busy == 0)
+            assert in_use(tmp_path) == (0, 4)
+            # Idle connections may differ by one for each slot; both of their ends, and the fake's tasks, are here.
+            assert open_files() <= files + 2 * 4
+            assert len(asyncio.all_tasks()) <= tasks + 4
+
+
+@in_loop
+async def test_a_model_that_is_not_open_says_so() -> None:
+    with pytest.raises(RuntimeError, match="open the model"):
+        await complete(LlamaModel("coder", [Endpoint("http://127.0.0.1:1/v1")]), ask())
+
+
+@in_loop
+async def test_a_model_may_be_opened_again_after_it_was_closed() -> None:
+    async with FakeLlama() as fake:
+        model = client(fake)
+        for _ in range(2):
+            async with model:
+                assert await model.state() == "ready"
+                assert len(await complete(model, ask())) == 1
+
+
+def test_every_model_failure_names_its_role() -> None:
+    assert ModelTimeout("x", role="coder").role == "coder"
+    assert issubclass(ModelLoading, ModelUnavailable) and issubclass(ModelUnavailable, ModelError)
