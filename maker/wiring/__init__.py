@@ -8,17 +8,22 @@ import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from maker import config as configuration
 from maker.config import ROLES, Config
 from maker.errors import ConfigError
 from maker.process import become, record
-from maker.services.bundle import Bundle
 from maker.services.spec import LISTENER
 
+if TYPE_CHECKING:
+    from maker.services.bundle import Bundle
 
-def bundle(config: Config) -> Bundle:
+
+def bundle(config: Config) -> "Bundle":
     """The verbs of `maker start`, `stop` and `status`."""
+    from maker.services.bundle import Bundle
+
     return Bundle(config)
 
 

@@ -11,6 +11,7 @@ import httpx
 from maker.catalog import profiles
 from maker.catalog.profiles import RolePlan
 from maker.config import ROLES, Config, ModeName
+from maker.engine import launch
 from maker.models.llama import LlamaModel
 from maker.models.model import Model
 from maker.models.replica import Endpoint, Timeouts
@@ -56,7 +57,7 @@ async def open_parts(config: Config, mode: ModeName) -> AsyncIterator[Parts]:
         stack.push_async_callback(telemetry.aclose)
         store = _run_store(config, embedded)
         stack.push_async_callback(store.aclose)
-        plans = profiles.plan(config)
+        plans = launch.settled(config)
         models: dict[str, Model] = {
             role: await stack.enter_async_context(_model(config, mode, plans[role])) for role in ROLES
         }
