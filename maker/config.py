@@ -86,6 +86,12 @@ class Mode(Section):
 
     temperature: float = Field(0.8, ge=0, le=2, description="Sampling temperature where the client sends none.")
     max_tokens: int = Field(4096, ge=1, description="Longest answer in tokens.")
+    k: int = Field(2, ge=1, le=20, description="Lead over every other behaviour that decides a vote.")
+    max_candidates: int = Field(8, ge=1, le=64, description="Candidates for one step and round at most.")
+    max_rounds: int = Field(2, ge=0, le=5, description="Revisions after a validator's refusal.")
+    max_steps: int = Field(6, ge=1, le=50, description="Steps of a plan at most.")
+    max_inputs: int = Field(8, ge=0, le=64, description="Calls, and checks, that candidates are run on, at most each.")
+    wall_clock_s: float = Field(900, gt=0, description="Longest run.")
     first_token_timeout_s: float = Field(120, gt=0, description="Longest silence before a model's first token.")
     idle_timeout_s: float = Field(30, gt=0, description="Longest silence between two tokens.")
     start_budget_s: float = Field(120, gt=0, description="How long a request waits for a role that is still loading.")
@@ -112,8 +118,8 @@ class Server(Section):
 class Redis(Section):
     """Run state. Where no redis-server is installed, an in-process store takes its place and says so."""
 
-    enabled: bool = True
-    max_memory_mib: int = Field(512, ge=16)
+    enabled: bool = Field(True, description="Keep run state in Redis where redis-server is installed.")
+    max_memory_mib: int = Field(512, ge=16, description="Memory at which Redis refuses writes, in MiB.")
 
 
 class Qdrant(Section):
@@ -125,7 +131,7 @@ class Qdrant(Section):
 class Phoenix(Section):
     """Traces for people; lives in its own environment under MAKER_HOME/phoenix."""
 
-    enabled: bool = True
+    enabled: bool = Field(True, description="Send traces to Phoenix where it is installed.")
     capture_content: bool = Field(False, description="Also record prompts and answers in the traces.")
     retention_days: int = Field(30, ge=0, description="Days to keep traces; 0 keeps them for ever.")
 

@@ -1,0 +1,60 @@
+"""`maker config show|path|validate`."""
+
+import json
+from collections.abc import Iterator, Mapping
+
+import click
+
+from maker.cli.session import Session
+
+
+@click.group(
+    epilog="""\b
+Examples:
+  maker config show              every setting as it is in force
+  maker config validate          exit 2 and the reason if maker.toml is wrong
+  $EDITOR "$(maker config path)"
+"""
+)
+def config() -> None:
+    """Show or check the configuration."""
+
+
+@config.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of lines.")
+@click.pass_obj
+def show(session: Session, as_json: bool) -> None:
+    """Show every setting as it is in force: maker.toml over the defaults."""
+    values = session.config().model_dump(mode="json", by_alias=True)
+    if values["server"]["api_key"]:
+        values["server"]["api_key"] = "(set)"
+    if as_json:
+        click.echo(json.dumps(values, indent=2))
+        return
+    for key, value in settings(values):
+        click.echo(f"{key} = {json.dumps(value)}")
+
+
+@config.command()
+@click.pass_obj
+def path(session: Session) -> None:
+    """Print where maker.toml is, whether it is there or not."""
+    click.echo(session.home().toml)
+
+
+@config.command()
+@click.pass_obj
+def validate(session: Session) -> None:
+    """Check maker.toml; say which file, which key and what is allowed where it is wrong."""
+    session.config()
+    toml = session.home().toml
+    click.echo(f"{toml}: good" if toml.exists() else f"{toml}: not there; the defaults are in force")
+
+
+def settings(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Every setting with its dotted key; what is left to the profile (None) is left out."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from settings(value, f"{prefix}{key}.")
+        elif value is not None:
+            yield f"{prefix}{key}", value

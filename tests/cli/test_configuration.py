@@ -1,0 +1,36 @@
+"""`maker config`."""
+
+import json
+
+from maker.config import Home
+
+from .support import Terminal
+
+
+def test_show_is_what_is_in_force(home: Home, maker: Terminal) -> None:
+    home.toml.write_text("port_offset = 3\n[roles.coder]\nslots = 8\n", encoding="utf-8")
+    lines = maker("config", "show")[1].splitlines()
+    assert {"port_offset = 3", "roles.coder.slots = 8", "ports.coder = 8002", 'profile = "tiny"'} <= set(lines)
+
+
+def test_show_never_shows_the_key(home: Home, maker: Terminal) -> None:
+    home.toml.write_text('[server]\napi_key = "secret-key"\n', encoding="utf-8")
+    for arguments in ((), ("--json",)):
+        out = maker("config", "show", *arguments)[1]
+        assert "secret-key" not in out and "(set)" in out
+
+
+def test_show_as_json_has_the_names_of_maker_toml(home: Home, maker: Terminal) -> None:
+    values = json.loads(maker("config", "show", "--json")[1])
+    assert values["ports"]["gpt-oss"] == 8005
+    assert "home" not in values
+
+
+def test_path_is_only_the_path(home: Home, maker: Terminal) -> None:
+    assert maker("config", "path") == (0, f"{home.toml}\n", "")
+
+
+def test_validate_says_good_or_not_there(home: Home, maker: Terminal) -> None:
+    assert "the defaults are in force" in maker("config", "validate")[1]
+    home.toml.touch()
+    assert maker("config", "validate")[1] == f"{home.toml}: good\n"

@@ -1,0 +1,107 @@
+"""start, stop, restart and status."""
+
+import json
+
+import pytest
+
+from maker.config import Config, Home
+
+from .fakes import FakeBundle, FakeSession, bundle_status
+from .support import Terminal
+
+
+@pytest.fixture
+def bundle(home: Home) -> FakeBundle:
+    loading = bundle_status(home, {"coder": {"ready": False, "detail": "loading the model", "ready_after_s": None}})
+    down = bundle_status(home, up=False)
+    return FakeBundle(Config(home=home), down, loading, bundle_status(home, {"coder": {"ready_after_s": 17.9}}))
+
+
+def test_start_tells_what_changes_and_ends_with_the_critical_path(bundle: FakeBundle, maker: Terminal) -> None:
+    code, out, _ = maker("start", "low", "--timeout", "5", session=FakeSession(bundle))
+    assert code == 0
+    assert bundle.calls == [("start", "low", True, 5.0)]
+    lines = out.splitlines()
+    assert "coder: loading the model" in lines and "coder: ready after 17.9 s" in lines
+    assert lines[-1].startswith("ready after ") and lines[-1].endswith("; the longest was coder (17.9 s)")
+
+
+def test_start_says_what_it_stopped_because_the_target_does_not_need_it(home: Home, maker: Terminal) -> None:
+    gone: dict[str, object] = {"wanted": False, "ready": False, "state": "STOPPED", "pid": None}
+    low = bundle_status(home, {"reviewer": gone, "orchestrator-high": gone}, target="low")
+    bundle = FakeBundle(Config(home=home), bundle_status(home), low)
+    _, out, _ = maker("start", "low", session=FakeSession(bundle))
+    assert "stopped reviewer, orchestrator-high: not needed by low" in out.splitlines()
+    assert out.splitlines()[-1] == "ready: everything was already running"
+
+
+def test_start_is_all_and_waits_unless_told_otherwise(bundle: FakeBundle, maker: Terminal) -> None:
+    maker("start", session=FakeSession(bundle))
+    assert bundle.calls == [("start", "all", True, 600.0)]
+
+
+def test_start_without_waiting_is_no_failure_while_models_load(home: Home, maker: Terminal) -> None:
+    bundle = FakeBundle(Config(home=home), bundle_status(home, {"coder": {"ready": False}}))
+    assert maker("start", "--no-wait", session=FakeSession(bundle))[0] == 0
+
+
+def test_start_that_left_something_unready_is_exit_3(home: Home, maker: Terminal) -> None:
+    bundle = FakeBundle(Config(home=home), bundle_status(home, {"coder": {"ready": False}}))
+    assert maker("start", session=FakeSession(bundle))[0] == 3
+
+
+def test_start_as_json_keeps_progress_off_standard_output(bundle: FakeBundle, maker: Terminal) -> None:
+    code, out, err = maker("start", "--json", session=FakeSession(bundle))
+    assert code == 0
+    assert json.loads(out) == plain_json(bundle)
+    assert "coder: loading the model" in err
+
+
+def plain_json(bundle: FakeBundle) -> object:
+    return json.loads(json.dumps(bundle.status().as_json()))
+
+
+def test_status_as_json_is_the_bundles_own_document(bundle: FakeBundle, maker: Terminal) -> None:
+    bundle.started = True
+    code, out, err = maker("status", "--json", session=FakeSession(bundle))
+    assert (code, json.loads(out), err) == (0, plain_json(bundle), "")
+
+
+def test_status_with_something_unready_is_exit_3_and_says_why(home: Home, maker: Terminal) -> None:
+    changes: dict[str, dict[str, object]] = {"coder": {"ready": False, "detail": "loading the model"}}
+    bundle = FakeBundle(Config(home=home), bundle_status(home, changes))
+    code, out, _ = maker("status", session=FakeSession(bundle))
+    assert code == 3
+    assert "coder: loading the model" in out.splitlines()
+
+
+def test_status_of_a_stopped_bundle_is_exit_4_and_says_how_to_start(home: Home, maker: Terminal) -> None:
+    bundle = FakeBundle(Config(home=home), bundle_status(home, up=False))
+    code, out, err = maker("status", session=FakeSession(bundle))
+    assert code == 4
+    assert out.startswith("NAME ") and err == "maker: not running; start it with `maker start`\n"
+
+
+def test_stop_says_what_it_stopped(bundle: FakeBundle, maker: Terminal) -> None:
+    bundle.started = True
+    assert maker("stop", session=FakeSession(bundle)) == (0, "stopping coder\nstopped\n", "")
+
+
+def test_stop_of_nothing_says_so_and_is_no_failure(home: Home, maker: Terminal) -> None:
+    bundle = FakeBundle(Config(home=home), bundle_status(home, up=False))
+    assert maker("stop", session=FakeSession(bundle)) == (0, "nothing was running\n", "")
+
+
+def test_a_stopped_bundle_is_one_reason_not_twelve(home: Home, maker: Terminal) -> None:
+    bundle = FakeBundle(Config(home=home), bundle_status(home, up=False))
+    assert len(maker("status", session=FakeSession(bundle))[1].splitlines()) == 14
+
+
+def test_restart_names_what_it_restarted(bundle: FakeBundle, maker: Terminal) -> None:
+    assert maker("restart", "coder", "mcp", session=FakeSession(bundle))[:2] == (0, "restarted coder\nrestarted mcp\n")
+    assert bundle.calls == [("restart", "coder", "mcp")]
+
+
+def test_restart_of_an_unknown_name_restarts_nothing(bundle: FakeBundle, maker: Terminal) -> None:
+    assert maker("restart", "coder", "cdr", session=FakeSession(bundle))[0] == 2
+    assert bundle.calls == []
