@@ -112,7 +112,7 @@ def critical_path(before: BundleStatus, after: BundleStatus, seconds: float) -> 
     came = [service for service in after.services if service.wanted and service.ready and service.name not in old]
     timed = [(service.ready_after_s, service.name) for service in came if service.ready_after_s is not None]
     if not came:
-        return "ready: everything was already running"
+        return "ready: everything that is needed was running already"
     if not timed:
         return f"ready after {seconds:.1f} s"
     longest, name = max(timed)

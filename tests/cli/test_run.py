@@ -32,7 +32,7 @@ def test_start_says_what_it_stopped_because_the_target_does_not_need_it(home: Ho
     bundle = FakeBundle(Config(home=home), bundle_status(home), low)
     _, out, _ = maker("start", "low", session=FakeSession(bundle))
     assert "stopped reviewer, orchestrator-high: not needed by low" in out.splitlines()
-    assert out.splitlines()[-1] == "ready: everything was already running"
+    assert out.splitlines()[-1] == "ready: everything that is needed was running already"
 
 
 def test_start_is_all_and_waits_unless_told_otherwise(bundle: FakeBundle, maker: Terminal) -> None:

@@ -98,4 +98,4 @@ def test_the_critical_path_is_the_slowest_of_what_this_start_brought_up(home: Ho
 
 def test_a_start_that_had_nothing_to_do_says_so(home: Home) -> None:
     status = bundle_status(home)
-    assert show.critical_path(status, status, 0.3) == "ready: everything was already running"
+    assert show.critical_path(status, status, 0.3) == "ready: everything that is needed was running already"

@@ -1,0 +1,27 @@
+"""Making what runs be what the target needs: the one place that decides which programs start and stop."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from maker.services.supervisor import Program
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Programs to start, as soon as they have ended if they are still stopping, and programs to stop."""
+
+    start: tuple[str, ...] = ()
+    stop: tuple[str, ...] = ()
+
+
+def converge(programs: Mapping[str, Program], ours: Collection[str], wanted: Collection[str]) -> Changes:
+    """Everything that is missing and everything of ours that is not wanted; what runs rightly is not touched."""
+    missing = (name for name, program in programs.items() if name in wanted and not program.stays)
+    excess = (name for name, program in programs.items() if name in ours and name not in wanted and program.alive)
+    return Changes(tuple(missing), tuple(excess))
+
+
+def resume(programs: Mapping[str, Program], wanted: Collection[str]) -> Changes:
+    """What a new supervisor has not started yet; a program that somebody stopped by hand stays stopped."""
+    never = (name for name, program in programs.items() if name in wanted and not program.alive and not program.started)
+    return Changes(tuple(never))

@@ -1,0 +1,130 @@
+"""One look at the bundle: what supervisord says, what the listener recorded, and what every service answers now."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from maker.config import Config, Target
+from maker.errors import NotRunning
+from maker.models.slots import in_use
+from maker.services.places import Place, places
+from maker.services.processes import memory
+from maker.services.readiness import Readiness, probe_all
+from maker.services.reason import explain
+from maker.services.record import Board, Record, load_board, read_target
+from maker.services.status import BundleStatus, ServiceStatus
+from maker.services.stores import redis_port
+from maker.services.supervisor import Program, Supervisor
+
+_RUNS = frozenset(("STARTING", "RUNNING"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Everything one look found, before it is put together."""
+
+    config: Config
+    places: Mapping[str, Place]
+    target: Target | None
+    up: bool
+    programs: Mapping[str, Program]
+    answers: Mapping[str, Readiness]
+    board: Board
+    rss: Mapping[int, int]
+
+
+def look(config: Config) -> BundleStatus:
+    """The bundle now; every service is asked at the same time. Takes two seconds at most, also when nothing runs.
+
+    Raises:
+        ConfigError: the profile or a role in maker.toml cannot be used.
+    """
+    found = places(config)
+    supervisor_pid, programs = _supervised(config)
+    asked = [place for name, place in found.items() if place.urls or _runs(programs.get(name))]
+    seen = _Seen(
+        config,
+        found,
+        read_target(config.home),
+        supervisor_pid is not None,
+        programs,
+        probe_all(config, asked) if asked else {},
+        load_board(config.home, supervisor_pid) or Board(0),
+        memory(program.pid for program in programs.values() if program.pid),
+    )
+    return BundleStatus(seen.target, supervisor_pid, tuple(_service(seen, place) for place in found.values()))
+
+
+def _supervised(config: Config) -> tuple[int | None, Mapping[str, Program]]:
+    supervisor = Supervisor(config.home)
+    pid = supervisor.pid()
+    try:
+        return pid, supervisor.programs() if pid is not None else {}
+    except NotRunning:
+        return None, {}
+
+
+def _runs(program: Program | None) -> bool:
+    return program is not None and program.state in _RUNS
+
+
+def _service(seen: _Seen, place: Place) -> ServiceStatus:
+    name, config = place.spec.name, seen.config
+    program = seen.programs.get(name)
+    record = seen.board.services.get(name, Record())
+    own = place.embedded is None
+    runs = _runs(program)
+    ready, detail = _readiness(seen, place)
+    return ServiceStatus(
+        name=name,
+        kind=place.spec.kind,
+        state=program.state if program else "STOPPED",
+        ready=ready,
+        wanted=seen.target in place.spec.targets,
+        embedded=place.embedded,
+        detail="" if ready else detail,
+        pid=program.pid or None if program else None,
+        port=_port(config, place) if own else None,
+        rss_bytes=seen.rss.get(program.pid) if program else None,
+        slots=(in_use(config.home.run / "slots" / name)[0], place.slots) if runs and place.slots else None,
+        uptime_s=program.uptime_s if program and runs else None,
+        restarts=record.restarts,
+        failed=own and program is not None and (program.state == "FATAL" or record.given_up),
+        ready_after_s=record.ready_after_s if program and record.pid == program.pid else None,
+    )
+
+
+def _readiness(seen: _Seen, place: Place) -> tuple[bool, str]:
+    """Whether the service would answer now, and if not, why."""
+    name = place.spec.name
+    if place.urls:
+        return seen.answers[name].ready, seen.answers[name].detail
+    if place.served_by:
+        return _readiness(seen, seen.places[place.served_by])
+    if place.embedded is not None:
+        return seen.up, "" if seen.up else "maker is not running"
+    program = seen.programs.get(name)
+    if program is None or not _runs(program):
+        return False, _why_down(seen, program)
+    answer = seen.answers[name]
+    record = seen.board.services.get(name, Record())
+    if not answer.ready or place.spec.kind != "model":
+        return answer.ready, answer.detail
+    # A model server's own word is not enough; the listener has it show a token after every start.
+    if record.pid != program.pid:
+        return False, "it answers; waiting for its first token"
+    return record.ready, record.detail
+
+
+def _why_down(seen: _Seen, program: Program | None) -> str:
+    if program is None:
+        return "supervisord.conf does not name it" if seen.up else "maker is not running"
+    record = seen.board.services.get(program.name, Record())
+    if record.given_up and record.detail:
+        return record.detail
+    if program.state in {"BACKOFF", "FATAL", "EXITED"}:
+        return explain(seen.config.home.log / f"{program.name}.log", program.spawn_error)
+    return "stopping" if program.state == "STOPPING" else "stopped"
+
+
+def _port(config: Config, place: Place) -> int | None:
+    return redis_port(config) if place.spec.kind == "redis" else place.spec.port
