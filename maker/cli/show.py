@@ -85,7 +85,7 @@ def reasons(status: BundleStatus) -> list[str]:
 
 def addresses(status: BundleStatus) -> list[str]:
     """Where a client or a browser finds what is ready."""
-    ready = {service.name: service.port for service in status.services if service.ready}
+    ready = {service.name: service.port for service in status.services if service.ready and service.port}
     return [f"{title:18}http://127.0.0.1:{ready[name]}{path}" for name, title, path in ADDRESSES if name in ready]
 
 
@@ -108,7 +108,7 @@ def stopped(before: BundleStatus, after: BundleStatus) -> list[str]:
 
 def critical_path(before: BundleStatus, after: BundleStatus, seconds: float) -> str:
     """How long it took until everything was ready, and which service took longest."""
-    old = {service.name for service in before.services if service.ready}
+    old = {service.name for service in before.services if service.ready and service.port}
     came = [service for service in after.services if service.wanted and service.ready and service.name not in old]
     timed = [(service.ready_after_s, service.name) for service in came if service.ready_after_s is not None]
     if not came:

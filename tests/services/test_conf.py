@@ -64,7 +64,7 @@ def test_every_program_runs_through_the_link_and_starts_only_when_asked(
         assert program["redirect_stderr"] == "true"
         assert program["stdout_logfile"] == f"%(here)s/log/{name}.log"
         assert program["stdout_logfile_maxbytes"].endswith("MB") and int(program["stdout_logfile_backups"]) > 0
-        assert int(program["startretries"]) > 0 and int(program["stopwaitsecs"]) >= 10
+        assert int(program["startretries"]) > 0 and int(program["stopwaitsecs"]) >= 5
 
 
 def test_the_listener_starts_by_itself_and_keeps_its_stdout_for_the_protocol(
