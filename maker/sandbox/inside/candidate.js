@@ -1,0 +1,144 @@
+// The candidate's process for JavaScript and TypeScript: each input gets a fresh context in which the source is run again.
+'use strict';
+const vm = require('node:vm');
+const { createHash } = require('node:crypto');
+const { Link, readFrame, writeFrame, tag, isPlainObject } = require('./common.js');
+
+const HARNESS = 3, TESTS = 4;
+const MAX_NODES = 200000, MAX_TEXT = 4096, MAX_DEPTH = 150, DRAINED = 1000;
+
+class TooLong extends Error {}
+
+// The value as text: equal for equal behaviour, whatever the order of keys.
+function canonical(value) {
+  let left = MAX_NODES;
+  const write = (item, path) => {
+    if (--left < 0) throw new TooLong();
+    if (item === null || item === undefined || typeof item === 'boolean') return String(item);
+    if (typeof item === 'number') return String(item === 0 ? 0 : item);
+    if (typeof item === 'bigint') return `${item}n`;
+    if (typeof item === 'string') return JSON.stringify(item);
+    if (typeof item === 'symbol') return item.toString();
+    if (typeof item === 'function') return `<function ${item.name}>`;
+    if (path.includes(item)) return '<cycle>';
+    if (path.length > MAX_DEPTH) return '<deep>';
+    const inner = (one) => write(one, [...path, item]);
+    if (Array.isArray(item)) return `[${Array.from(item, inner).join(', ')}]`;
+    return writeObject(item, inner);
+  };
+  const text = write(value, []);
+  if (text.length <= MAX_TEXT) return text;
+  const digest = createHash('sha256').update(text).digest('hex');
+  return `${text.slice(0, 200)}… (${text.length} characters, sha256 ${digest})`;
+}
+
+function writeObject(item, inner) {
+  const name = item.constructor?.name ?? '';
+  switch (tag(item)) {
+    case 'Date': return `Date(${Number.isNaN(item.getTime()) ? 'invalid' : item.toISOString()})`;
+    case 'RegExp': return String(item);
+    case 'Map': return `Map{${Array.from(item, ([key, one]) => `${inner(key)}: ${inner(one)}`).sort().join(', ')}}`;
+    case 'Set': return `Set{${Array.from(item, inner).sort().join(', ')}}`;
+    case 'Error': return `${item.name}(${JSON.stringify(item.message)})`;
+  }
+  if (ArrayBuffer.isView(item)) return `${name}[${Array.from(item, inner).join(', ')}]`;
+  if (typeof item.next === 'function' && typeof item[Symbol.iterator] === 'function') {
+    const taken = [];
+    for (const one of item) if (taken.push(one) > DRAINED) break;
+    const more = taken.length > DRAINED ? ', more' : '';
+    return `iterator[${taken.slice(0, DRAINED).map(inner).join(', ')}${more}]`;
+  }
+  const keys = Object.keys(item).sort();
+  const body = keys.map((key) => `${JSON.stringify(key)}: ${inner(item[key])}`).join(', ');
+  return `${isPlainObject(item) ? '' : name}{${body}}`;
+}
+
+// Modules become scripts: what is exported is simply there, what is imported is required.
+function asScript(source) {
+  return source
+    .replace(/^import\s+\*\s+as\s+(\w+)\s+from\s+(['"].*?['"])/gm, 'const $1 = require($2)')
+    .replace(/^import\s+(\{[^}]*\})\s+from\s+(['"].*?['"])/gm, (_, names, from) => `const ${names.replace(/\bas\b/g, ':')} = require(${from})`)
+    .replace(/^import\s+(\w+)\s+from\s+(['"].*?['"])/gm, 'const $1 = require($2)')
+    .replace(/^export\s+default\s+(?=(async\s+)?(function|class)\s+\w)/gm, '')
+    .replace(/^export\s+default\s+/gm, 'module.exports = ')
+    .replace(/^export\s+\{[^}]*\}\s*;?/gm, '')
+    .replace(/^export\s+/gm, '');
+}
+
+function prepared(source, language) {
+  const plain = language === 'typescript' ? require('node:module').stripTypeScriptTypes(source) : source;
+  return new vm.Script(asScript(plain), { filename: 'candidate.js' });
+}
+
+function freshContext() {
+  const module = { exports: {} };
+  const context = vm.createContext({
+    module, exports: module.exports, require, console, process, Buffer, URL, URLSearchParams, TextEncoder, TextDecoder,
+    setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, queueMicrotask, structuredClone, performance,
+  });
+  context.global = context;
+  return context;
+}
+
+function lookUp(context, name) {
+  try {
+    if (vm.runInContext(`typeof ${name} !== 'undefined'`, context)) return { value: vm.runInContext(name, context) };
+  } catch {
+    return undefined; // a keyword
+  }
+  const { exports } = context.module;
+  return exports !== null && typeof exports === 'object' && name in exports ? { value: exports[name] } : undefined;
+}
+
+const described = (error) => (error !== null && typeof error === 'object' && 'message' in error ? `${error.name}: ${error.message}` : String(error)).slice(0, 300);
+
+async function observe(context, expression) {
+  try {
+    return { kind: 'returned', text: canonical(await vm.runInContext(`(${expression}\n)`, context)) };
+  } catch (error) {
+    if (error instanceof TooLong) return { kind: 'too long' };
+    return { kind: 'raised', text: String(error?.name ?? 'thrown'), message: described(error) };
+  }
+}
+
+async function serve(context) {
+  const link = new Link(TESTS, () => true, (name) => lookUp(context, name));
+  for (;;) {
+    const request = readFrame(TESTS);
+    if (request.op === 'end') return { kind: 'served' };
+    const reply = link.answer(request);
+    if (reply.promise) {
+      try {
+        reply.value = link.pack(await reply.promise);
+      } catch (error) {
+        reply.raised = link.spell(error);
+      }
+      reply.promise = true;
+    }
+    writeFrame(TESTS, reply);
+  }
+}
+
+async function main() {
+  const { source, language, entry } = readFrame(HARNESS);
+  let script;
+  try {
+    script = prepared(source, language);
+    const context = freshContext();
+    script.runInContext(context);
+    if (entry && !lookUp(context, entry)) throw new ReferenceError(`${entry} is not defined`);
+    writeFrame(HARNESS, { loads: true, error: '' });
+  } catch (error) {
+    writeFrame(HARNESS, { loads: false, error: described(error) });
+    process.exit(0);
+  }
+  for (;;) {
+    const request = readFrame(HARNESS);
+    const context = freshContext();
+    script.runInContext(context);
+    writeFrame(HARNESS, 'expression' in request ? await observe(context, request.expression) : await serve(context));
+  }
+}
+
+process.on('unhandledRejection', () => {});
+main().catch(() => process.exit(0));

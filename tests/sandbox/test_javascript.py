@@ -1,0 +1,155 @@
+"""JavaScript and TypeScript candidates in the real sandbox."""
+
+import asyncio
+
+import pytest
+
+from maker.sandbox.sandbox import Sandbox
+from maker.sandbox.values import Call, Check, Evidence, Trial, Unavailable
+from tests.sandbox.conftest import LIMITS, Try, kinds, texts
+
+pytestmark = pytest.mark.processes
+
+SHAPES = """
+export function double(x) { return 2 * x }
+const sort = (values) => { values.sort(); return values };
+class Stack {
+  constructor() { this.items = [] }
+  push(item) { this.items.push(item); return this }
+  get size() { return this.items.length }
+  pop() { if (!this.items.length) throw new RangeError('nothing there'); return this.items.pop() }
+}
+async function later(x) {
+  await new Promise((done) => setTimeout(done, 1));
+  if (x < 0) throw new RangeError('negative');
+  return x + 1;
+}
+const keep = (test, values) => values.filter(test);
+function* squares(n) { for (let i = 0; i < n; i++) yield i * i }
+let count = 0;
+function next() { return ++count }
+"""
+
+TESTS = [
+    "assert.strictEqual(double(2), 4)",
+    "assert.deepStrictEqual([...squares(3)], [0, 1, 4]);\n",
+    "const a = [3, 1]; const back = sort(a);\nassert.deepStrictEqual(a, [1, 3]); assert(a === back)",
+    "const s = new Stack();\ns.push(1).push({ a: 2 });\nassert.equal(s.size, 2); assert.deepEqual(s.pop(), { a: 2 })",
+    "assert.throws(() => new Stack().pop(), RangeError)",
+    "assert.strictEqual(await later(1), 2)",
+    "await assert.rejects(later(-1), /negative/)\n",
+    "assert.deepStrictEqual(keep((value) => value > 1, [1, 2, 3]), [2, 3])",
+    "const assert = require('node:assert/strict');\nassert.equal(double(1), 2)",
+    "console.assert(double(1) === 2)\n",
+]
+
+
+def script(attempt: Try, source: str, *inputs: str, **limits: object) -> Evidence:
+    return attempt(source, *inputs, language="javascript", **limits)
+
+
+def test_calls_are_observed(attempt: Try) -> None:
+    evidence = script(
+        attempt,
+        SHAPES,
+        "double(3)",
+        "new Map([[2, new Set([1])], [1, { b: -0, a: NaN }]])",
+        "later(1)",
+        "later(-1)",
+        "squares(3)",
+        "new Stack().push('x')",
+        "double(",
+        "console.log('hi')",
+        "[1n, undefined, null, /a/g, new Date(0), Symbol('s'), double]",
+    )
+    assert texts(evidence) == [
+        "6",
+        'Map{1: {"a": NaN, "b": 0}, 2: Set{1}}',
+        "2",
+        "RangeError",
+        "iterator[0, 1, 4]",
+        'Stack{"items": ["x"]}',
+        "SyntaxError",
+        "undefined",
+        "[1n, undefined, null, /a/g, Date(1970-01-01T00:00:00.000Z), Symbol(s), <function double>]",
+    ]
+    assert evidence.observations[7].stdout == "hi\n"
+
+
+@pytest.mark.parametrize("code", TESTS)
+def test_a_right_candidate_passes(attempt: Try, code: str) -> None:
+    evidence = script(attempt, SHAPES, code)
+    assert kinds(evidence) == ["passed"], evidence.observations
+
+
+def test_a_wrong_candidate_fails(attempt: Try) -> None:
+    wrong = SHAPES.replace("2 * x", "x").replace("values.sort();", "").replace("> 1", "> 2").replace("i * i", "i")
+    evidence = script(attempt, wrong, TESTS[0], TESTS[1], TESTS[2], "assert(double)\nassert(nowhere)")
+    assert kinds(evidence) == ["failed"] * 4
+    assert texts(evidence)[0] == "AssertionError"
+    assert texts(evidence)[3] == "ReferenceError"
+
+
+def test_one_input_does_not_see_what_another_did(attempt: Try) -> None:
+    evidence = script(attempt, SHAPES, "next()", "[next(), next()]", "next()", "assert.strictEqual(next(), 1)")
+    assert texts(evidence)[:3] == ["1", "[1, 2]", "1"]
+    assert kinds(evidence)[3] == "passed"
+
+
+def test_what_hangs_or_leaves_loses_only_itself(attempt: Try) -> None:
+    source = f"{SHAPES}\nfunction spin() {{ for (;;); }}\nfunction wait() {{ return new Promise(() => {{}}) }}"
+    inputs = ("spin()", "double(1)", "process.exit(3)", "double(2)", "assert(spin())", "assert.equal(double(3), 6)")
+    evidence = script(attempt, source, *inputs)
+    assert kinds(evidence) == ["timed out", "returned", "crashed", "returned", "timed out", "passed"]
+    assert texts(evidence)[2] == "exit 3"
+
+
+def test_a_hung_test_loses_only_itself(attempt: Try) -> None:
+    assert kinds(script(attempt, SHAPES, "for (;;);\n", TESTS[0])) == ["timed out", "passed"]
+
+
+def test_a_candidate_does_not_stand_in_for_what_a_test_relies_on(attempt: Try) -> None:
+    source = "const assert = { strictEqual() {} }; const Math = { abs: () => 0 }; const f = () => 5"
+    evidence = script(attempt, source, "assert.strictEqual(f(), 4)", "assert(Math.abs(f() - 4) < 0.1)")
+    assert kinds(evidence) == ["failed", "failed"]
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("function double( {", "SyntaxError"),
+        ("const x = 1", "ReferenceError: double is not defined"),
+        ("throw new Error('no')", "Error: no"),
+        ("process.exit(0)", "the process ended while it was loading"),
+        ("import x from 'nothing-like-it'", "Error: Cannot find module"),
+    ],
+)
+def test_a_candidate_that_does_not_load_says_why(sandbox: Sandbox, source: str, why: str) -> None:
+    trial = Trial("javascript", source, (Call("1"),), entry="double", limits=LIMITS)
+    evidence = asyncio.run(sandbox.run(trial))
+    assert isinstance(evidence, Evidence)
+    assert not evidence.loads
+    assert evidence.load_error.startswith(why)
+
+
+def test_exported_names_are_found_however_they_are_exported(attempt: Try) -> None:
+    for source in (
+        "module.exports = { double: (x) => 2 * x }",
+        "exports.double = (x) => 2 * x",
+        "function double(x) { return 2 * x }\nexport { double };",
+        "export default function double(x) { return 2 * x }",
+        "import { inspect as show } from 'node:util';\nexport const double = (x) => show && 2 * x;",
+    ):
+        assert kinds(script(attempt, source, "assert.strictEqual(double(2), 4)")) == ["passed"], source
+
+
+def test_typescript_runs_where_node_can_strip_types_and_is_refused_elsewhere(sandbox: Sandbox) -> None:
+    source = "function double(x: number): number { return 2 * x }"
+    trial = Trial("typescript", source, (Call("double(2)"), Check("const y: number = double(1); assert.equal(y, 2)")))
+    result = asyncio.run(sandbox.run(trial))
+    if (refusal := sandbox.supports("typescript")) is not None:
+        assert result == refusal
+        assert isinstance(result, Unavailable) and "node" in result.fix
+    else:
+        assert isinstance(result, Evidence)
+        assert kinds(result) == ["returned", "passed"]
