@@ -90,7 +90,7 @@ def as_values(measured: Measured) -> dict[str, object]:
 
 @contextmanager
 def _bars() -> Iterator[Report]:
-    """Bars on standard error, at a terminal only."""
+    """What is going on, on standard error: bars at a terminal, a line for each tenth elsewhere."""
     shown = console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as progress:
@@ -100,6 +100,8 @@ def _bars() -> Iterator[Report]:
             if what not in bars:
                 bars[what] = progress.add_task(what)
             progress.update(bars[what], completed=done, total=total)
+            if progress.disable and done * 10 // total > (done - 1) * 10 // total:
+                shown.print(f"{what}: {done} of {total}")
 
         yield report
 

@@ -1,0 +1,1 @@
+"""Measuring maker on recorded model replies; above everything but the command line."""

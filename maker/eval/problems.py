@@ -1,0 +1,79 @@
+"""The file of recorded samples: programming problems with what a model answered to each."""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from maker.errors import RequestError
+
+Name = Annotated[str, StringConstraints(min_length=1)]
+
+
+class Problem(BaseModel):
+    """One problem. Other fields of its line are not read."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    task_id: Name
+    prompt: Name
+    """The beginning of a module, up to where the function's body starts."""
+    entry_point: Name
+    """The function's name."""
+    test: Name
+    """The hidden test: defines `check(candidate)`. It scores what was chosen; no rule sees it."""
+    samples: tuple[str, ...]
+    """Bodies that the model wrote, each to be put behind the prompt."""
+    generated_tests: tuple[str, ...]
+    """What the model wrote behind the word `assert` when it was asked for tests."""
+
+
+def load(path: Path) -> tuple[Problem, ...]:
+    """Read a file of one JSON object a line; gzip where it is compressed.
+
+    Raises:
+        RequestError: it cannot be read, a line is not a problem, or two have one id; names the line.
+    """
+    problems: dict[str, Problem] = {}
+    for number, line in _lines(path):
+        problem = _parse(line, f"{path}: line {number}")
+        if problem.task_id in problems:
+            raise _refusal(f"{path}: line {number}: a second problem with the task_id {problem.task_id!r}; remove one")
+        problems[problem.task_id] = problem
+    if not problems:
+        raise _refusal(f"{path}: no problems in it; expected one JSON object a line")
+    return tuple(problems.values())
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    number = 0
+    try:
+        with path.open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+        with gzip.open(path, "rt", encoding="utf-8") if packed else path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield number, line
+    except FileNotFoundError:
+        raise _refusal(f"{path}: no such file; name a file of recorded samples (.jsonl or .jsonl.gz)") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise _refusal(f"{path}: cannot be read after line {number}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise _refusal(f"{path}: not UTF-8 after line {number}: {error.reason}") from error
+
+
+def _parse(line: str, where: str) -> Problem:
+    try:
+        return Problem.model_validate_json(line)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        message = str(first["msg"])
+        raise _refusal(f"{where}: {field + ': ' if field else ''}{message[:1].lower()}{message[1:]}") from error
+
+
+def _refusal(sentence: str) -> RequestError:
+    return RequestError(sentence, param="data")

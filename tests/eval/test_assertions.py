@@ -1,0 +1,40 @@
+import pytest
+
+from maker.eval.assertions import assertions, calls
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        ("f(1) == 2\nassert f(2)==3", ("assert f(1) == 2", "assert f(2) == 3")),
+        ("\tf('a') == \t'b'\nassert \tf('c') == 'd'", ("assert f('a') == 'b'", "assert f('c') == 'd'")),
+        ("\n\nassert f(1) == 2\n\nimport os", ("assert f(1) == 2",)),
+        ("f([\n  1,\n  2]) == [2,\n 1]", ("assert f([1, 2]) == [2, 1]",)),
+        ("f(1) == 2, 'one'\nassert g(1) == 2", ("assert f(1) == 2, 'one'",)),
+        ("not f('assert f(3)')", ("assert not f('assert f(3)')",)),
+        ("", ()),
+        ("\n", ()),
+        ("\nassert\nassert\n", ()),
+        ("____ == ____, 'f'", ()),
+        ("f(1) ==\nassert f(2) == 3", ("assert f(2) == 3",)),
+        ("f(" + "(" * 5000, ()),
+        ("f('\\d') == 1 is 2", ("assert f('\\\\d') == 1 is 2",)),
+        ("f('\0') == 1", ()),
+    ],
+)
+def test_assertions_of_a_reply_come_in_one_form(reply: str, expected: tuple[str, ...]) -> None:
+    assert assertions(reply, "f") == expected
+
+
+@pytest.mark.parametrize(
+    ("assertion", "expected"),
+    [
+        ("assert f(1) == 2", ("f(1)",)),
+        ("assert f(f(1), b=[2]) == g(3)", ("f(f(1), b=[2])", "f(1)")),
+        ("assert abs(f(1) - f(2)) < 0.1", ("f(1)", "f(2)")),
+        ("assert f", ()),
+        ("assert x.f(1)", ()),
+    ],
+)
+def test_calls_of_an_assertion_are_inputs(assertion: str, expected: tuple[str, ...]) -> None:
+    assert calls(assertion, "f") == expected
