@@ -18,6 +18,8 @@ PACKAGE = Path(maker.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 BANNED_MODULES = {"pickle", "marshal", "shelve", "dill"}
+# What runs nowhere but within the sandbox, and is there to execute candidates and tests.
+CONFINED = {"sandbox/inside/candidate.py": ["exec", "eval"], "sandbox/inside/tester.py": ["exec"]}
 BANNED_CALLS = {"eval", "exec", "yaml.load", "torch.load", "os.system"}
 
 
@@ -47,7 +49,8 @@ def _dangers(tree: ast.AST) -> Iterator[str]:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
 def test_nothing_unpickles_evaluates_or_calls_a_shell(file: Path) -> None:
-    assert list(_dangers(ast.parse(file.read_text(encoding="utf-8")))) == []
+    allowed = CONFINED.get(str(file.relative_to(PACKAGE)), [])
+    assert list(_dangers(ast.parse(file.read_text(encoding="utf-8")))) == allowed
 
 
 def test_the_danger_finder_finds_dangers() -> None:

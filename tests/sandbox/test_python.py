@@ -1,6 +1,7 @@
 """Python candidates in the real sandbox."""
 
 import asyncio
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -295,6 +296,33 @@ def test_cancelling_a_trial_ends_its_processes(sandbox: Sandbox) -> None:
         wait_until(lambda: not any(map(alive, family)), within_s=1, why="the kernel has ended the namespace")
 
     asyncio.run(scenario())
+
+
+ALONE = """
+import asyncio, sys
+from pathlib import Path
+from maker import config
+from maker.sandbox.available import find
+from maker.sandbox.sandbox import ConfinedSandbox
+from maker.sandbox.values import Call, Trial
+
+async def main():
+    sandbox = ConfinedSandbox(await find(config.parse("", config.Home(Path(sys.argv[1])))), parallel=1)
+    await sandbox.run(Trial("python", "import time", (Call("time.sleep(30)"),)))
+
+asyncio.run(main())
+"""
+
+
+def test_nothing_survives_a_maker_that_is_killed(tmp_path: Path) -> None:
+    maker = psutil.Popen([sys.executable, "-c", ALONE, str(tmp_path)], cwd=Path(__file__).parents[2])
+    try:
+        wait_until(lambda: len(maker.children(recursive=True)) >= 3, within_s=20, why="the trial starts")
+        family = maker.children(recursive=True)
+    finally:
+        maker.kill()
+        maker.wait(10)
+    wait_until(lambda: not any(map(alive, family)), within_s=5, why="the sandbox ends with its maker")
 
 
 def offspring() -> list[psutil.Process]:

@@ -57,7 +57,8 @@ def confine(limits: dict[str, Any], *, address_space: bool) -> None:
         (resource.RLIMIT_NPROC, limits["nproc"]),
         (memory, (limits["memory_mib"] + reserved) * MIB),
     ):
-        if value >= 0:
+        # macOS neither holds a memory limit nor lets one be set below what is mapped; the watchdog is all there is.
+        if kind != memory or sys.platform != "darwin":
             resource.setrlimit(kind, (value, value))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from maker.sandbox.inside.candidate import print_to
 from maker.sandbox.inside.frames import Broken, write_frame
 from maker.sandbox.inside.limits import confine, keep_only
-from maker.sandbox.inside.processes import fork, kill, reap
+from maker.sandbox.inside.processes import end_all, fork, kill
 from maker.sandbox.inside.python import CALL_KINDS, CHECK_KINDS, loaded, patient
 from maker.sandbox.inside.watch import PATIENCE, Seen, cpu_s, watch
 
@@ -137,6 +137,5 @@ class NodeRunner:
         for link in self._links:
             link.close()
         self._candidate = self._tests = None
-        kill(-1)
-        reap()
+        end_all()
         return "the candidate's process is gone" if status is None else status

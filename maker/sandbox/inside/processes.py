@@ -22,29 +22,50 @@ def fork() -> int:
 
 
 class Others:
-    """Every process of the sandbox but the harness, which is its first, and those that are spared by name."""
+    """Every process of the sandbox but the harness and those that are spared by name.
+
+    Where the system cannot list them (macOS), those that are known by number.
+    """
 
     def __init__(self) -> None:
         self.spared: dict[str, int] = {}
+        self.known: list[int] = []
 
     def end(self) -> None:
         """End them; returns when they are gone."""
         spared = {os.getpid(), *self.spared.values()}
         for _ in range(ROUNDS):
             reap()
-            if not (found := [pid for pid in alive() if pid not in spared]):
+            listed = alive()
+            if not (found := [pid for pid in (self.known if listed is None else listed) if pid not in spared]):
                 return
             for pid in found:
                 kill(pid)
+            if listed is None:
+                return
             time.sleep(0.001)
-        kill(-1)  # they fork faster than they can be listed; this ends all at one moment, the spared ones too
+        end_all()  # they fork faster than they can be listed
+
+    def forget(self, name: str) -> None:
+        """End a process that was spared."""
+        if pid := self.spared.pop(name, 0):
+            kill(pid)
+
+
+def end_all() -> None:
+    """End everything in the sandbox but this process, all at one moment.
+
+    Only ever as the first process of a namespace: anywhere else this would end everything on the machine.
+    """
+    if os.getpid() == 1:
+        kill(-1)
         reap()
 
 
-def alive() -> list[int]:
-    """Every process of the sandbox that is not a zombie; none where the system cannot list them."""
-    if not os.path.exists("/proc/self"):
-        return []
+def alive() -> list[int] | None:
+    """Every process of the sandbox that is not a zombie; None where the system cannot list them."""
+    if os.getpid() != 1 or not os.path.exists("/proc/self"):
+        return None
     return [int(name) for name in os.listdir("/proc") if name.isdigit() and not _is_zombie(name)]
 
 

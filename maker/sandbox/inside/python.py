@@ -9,7 +9,7 @@ from typing import Any
 
 from maker.sandbox.inside import candidate
 from maker.sandbox.inside.frames import Broken, parse, read_frame, write_frame
-from maker.sandbox.inside.processes import Others, fork, kill
+from maker.sandbox.inside.processes import Others, fork
 from maker.sandbox.inside.watch import PATIENCE, Seen, watch
 
 CALL_KINDS = frozenset(("returned", "raised", "too long"))
@@ -78,6 +78,7 @@ class PythonRunner:
         pipes = Pipes()
         try:
             pids = self._call(item, pipes) if "expression" in item else self._check(item, pipes)
+            self._others.known = pids
             seconds, most = self._limits["input_s"], self._limits["output_bytes"]
             seen = watch(pipes.reply, pipes.output, pids, seconds=seconds, until=until, most=most)
             if seen.body() is None:
@@ -163,7 +164,7 @@ class PythonRunner:
         if self._control is not None:
             self._control.close()
         self._control = None
-        self._others.spared.pop("candidate", None)
+        self._others.forget("candidate")
         self._others.end()
 
     def _lose_tester(self) -> None:
@@ -171,8 +172,7 @@ class PythonRunner:
         if self._tester is not None:
             self._tester.close()
         self._tester = None
-        if pid := self._others.spared.pop("tester", 0):
-            kill(pid)
+        self._others.forget("tester")
 
 
 def loaded(seen: Seen) -> dict[str, Any]:
