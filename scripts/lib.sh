@@ -167,6 +167,7 @@ missing() {
             redis-server) if is_mac; then echo redis; else echo redis-server; fi ;;
             bwrap) if ! is_mac; then echo bubblewrap; fi ;;
             rg) echo ripgrep ;;
+            node) if is_mac; then echo node; else echo nodejs; fi ;;
             ss) if ! is_mac; then echo iproute2; fi ;;
         esac
     done

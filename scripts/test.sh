@@ -32,7 +32,7 @@ shift
 
 begin
 cd "$root"
-add_programs redis-server bwrap rg ss
+add_programs redis-server bwrap rg ss node
 if [ -n "$lacking" ]; then
     die "the tests need these packages, and they could not be installed: $lacking(see $log)"
 fi
