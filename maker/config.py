@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from maker.errors import ConfigError
 
@@ -51,6 +51,17 @@ class Ports(Section):
     redis: int = Field(6379, ge=1, le=65535)
     qdrant: int = Field(6333, ge=1, le=65535)
     phoenix: int = Field(6006, ge=1, le=65535)
+
+    @model_validator(mode="after")
+    def _are_distinct(self) -> "Ports":
+        """Refuse one port for two services."""
+        owners: dict[int, str] = {}
+        for name, field in type(self).model_fields.items():
+            port, service = getattr(self, name), field.alias or name
+            if port in owners:
+                raise ValueError(f"{port} is given to {owners[port]} and to {service}; each needs a port of its own")
+            owners[port] = service
+        return self
 
 
 class Role(Section):
@@ -256,7 +267,11 @@ def home(environ: Mapping[str, str] | None = None) -> Home:
         ConfigError: the path is too long for a unix socket below it, or has a character supervisord cannot take.
     """
     environ = os.environ if environ is None else environ
-    root = Path(environ.get("MAKER_HOME") or "~/.maker").expanduser().absolute()
+    given = environ.get("MAKER_HOME") or "~/.maker"
+    try:
+        root = Path(given).expanduser().absolute()
+    except RuntimeError as error:
+        raise ConfigError(f"MAKER_HOME {given!r} names a user this machine does not know; write the path out") from error
     if len(os.fsencode(root)) > MAX_HOME_BYTES:
         raise ConfigError(
             f"MAKER_HOME {str(root)!r} is longer than {MAX_HOME_BYTES} bytes, too long for a unix socket below it; "
@@ -333,8 +348,10 @@ def _sentence(file: Path, item: Mapping[str, object]) -> str:
     key = ".".join(path)
     if item["type"] == "extra_forbidden":
         return f"{file}: {key}: unknown key; allowed here: {', '.join(_allowed(path[:-1]))}"
+    if item["type"] == "value_error":
+        return f"{file}: {key}: {str(item['msg']).removeprefix('Value error, ')}"
     got = item.get("input")
-    message = str(item["msg"]).removeprefix("Input should be ")
+    message = str(item["msg"]).removeprefix("Input should be ").replace("a valid tuple", "a list")
     return f"{file}: {key}: is {got!r}; allowed: {message}"
 
 

@@ -8,6 +8,7 @@ What is not covered: other programs of the same user (they can read the key file
 no key is configured: loopback is shared between them.
 """
 
+import asyncio
 import hmac
 import json
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -23,6 +24,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+BODY_S = 60.0
+"""How long a body may take to come."""
 OPEN_PATHS = frozenset(("/health", "/ready"))
 """Paths that need no key: they say whether maker runs, nothing else."""
 
@@ -111,9 +114,11 @@ def _check_body(rules: Rules, headers: Headers) -> None:
     if length > rules.max_body_bytes:
         raise _too_long(rules)
     media_type = headers.first("content-type").split(";")[0].strip().lower()
-    if (length or headers.every("transfer-encoding")) and media_type != "application/json":
+    # A type is looked at even where no length announces a body: HTTP/2 needs none.
+    if media_type != "application/json" and (media_type or length or headers.every("transfer-encoding")):
+        given = f"as {media_type!r}" if media_type else "without a Content-Type"
         raise Refused(
-            f"the body must be sent as application/json, not {media_type or 'without a Content-Type'!r}",
+            f"the body must be sent as application/json, not {given}",
             status=415,
             code="unsupported_media_type",
         )
@@ -125,6 +130,10 @@ def _too_long(rules: Rules) -> Refused:
         status=413,
         code="body_too_long",
     )
+
+
+def _too_slow() -> Refused:
+    return Refused(f"the body was not here whole within {BODY_S:.0f} s", status=408, code="body_too_slow")
 
 
 class Guard:
@@ -167,21 +176,29 @@ class Guard:
 
 
 class _LimitedBody:
-    """Counts a body that came without a length; past the limit it answers 413 itself and the app sees a disconnect."""
+    """Counts a body and waits for it only so long; past a limit it answers itself and the app sees a disconnect."""
 
     def __init__(self, rules: Rules, receive: Receive, send: Send) -> None:
         self._rules, self._receive, self._send = rules, receive, send
         self._seen = 0
         self._started = self._refused = False
+        self._whole_by: float | None = asyncio.get_running_loop().time() + BODY_S
 
     async def receive(self) -> Message:
-        message = await self._receive()
+        try:
+            async with asyncio.timeout_at(self._whole_by):
+                message = await self._receive()
+        except TimeoutError:
+            return await self._cut(_too_slow())
+        if not message.get("more_body"):
+            self._whole_by = None
         self._seen += len(message.get("body", b""))
-        if self._seen <= self._rules.max_body_bytes:
-            return message
+        return message if self._seen <= self._rules.max_body_bytes else await self._cut(_too_long(self._rules))
+
+    async def _cut(self, refusal: Refused) -> Message:
         if not self._started:
             self._refused = True
-            await _refuse(self._send, _too_long(self._rules))
+            await _refuse(self._send, refusal)
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:

@@ -54,6 +54,8 @@ def test_a_role_with_a_hyphen_is_found_by_its_name() -> None:
         ("[roles.coder]\nslots = 0", ["roles.coder.slots", "is 0", "greater than or equal to 1"]),
         ("profile = ", ["maker.toml", "not valid TOML", "at end of document"]),
         ("home = '/tmp'", ["home", "MAKER_HOME"]),
+        ("[ports]\ncoder = 8001", ["ports: 8001 is given to planner and to coder"]),
+        ("[roles.coder]\nurls = 'x'", ["roles.coder.urls", "a list"]),
     ],
 )
 def test_a_mistake_names_file_key_and_what_is_allowed(text: str, parts: list[str]) -> None:
@@ -76,6 +78,11 @@ def test_a_file_that_is_not_text_is_refused_by_name(home: Home) -> None:
 def test_a_home_that_supervisord_cannot_take_is_refused(bad: str) -> None:
     with pytest.raises(ConfigError, match="MAKER_HOME"):
         config.home({"MAKER_HOME": bad})
+
+
+def test_a_home_of_an_unknown_user_is_refused() -> None:
+    with pytest.raises(ConfigError, match="does not know"):
+        config.home({"MAKER_HOME": "~nobody-of-that-name/x"})
 
 
 def test_the_home_is_absolute_and_defaults_to_the_users() -> None:

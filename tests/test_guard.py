@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from maker import guard
 from maker.errors import Refused
 from maker.guard import Guard, Headers, Rules, check
 
@@ -73,6 +74,18 @@ def test_a_body_that_is_not_json_is_refused_by_type(media_type: str) -> None:
     assert status(RULES, "POST", headers) == 415
 
 
+def test_a_type_that_is_not_json_is_refused_without_a_length_too() -> None:
+    assert status(RULES, "POST", [(b"Host", b"localhost:8080"), (b"Content-Type", b"text/plain")]) == 415
+
+
+def test_the_refusal_says_what_type_there_was() -> None:
+    sized = [(b"Host", b"localhost:8080"), (b"Content-Length", b"2")]
+    with pytest.raises(Refused, match="not as 'text/plain'"):
+        check(RULES, "POST", "/", b"/", Headers([*sized, (b"Content-Type", b"text/plain")]))
+    with pytest.raises(Refused, match="not without a Content-Type"):
+        check(RULES, "POST", "/", b"/", Headers(sized))
+
+
 def test_a_chunked_body_needs_the_type_too() -> None:
     assert status(RULES, "POST", [(b"Host", b"localhost:8080"), (b"Transfer-Encoding", b"chunked")]) == 415
 
@@ -136,6 +149,8 @@ class Exchange:
         pending = list(self.chunks)
 
         async def receive() -> dict[str, Any]:
+            if not self.chunks:
+                await asyncio.Event().wait()
             return {"type": "http.request", "body": pending.pop(0), "more_body": bool(pending)}
 
         async def send(message: Any) -> None:
@@ -181,6 +196,44 @@ def test_a_body_at_the_limit_reaches_the_app_whole() -> None:
     exchange = Exchange({}, headers, [b"x" * 60, b"x" * 40])
     assert exchange.run()["status"] == 200
     assert exchange.sent[1]["body"] == b"x" * 100
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "BODY_S", 0.0)
+    exchange = Exchange({}, JSON, [])
+    assert exchange.run()["status"] == 408
+    assert len(exchange.sent) == 2
+
+
+def test_the_time_for_a_body_does_not_count_once_it_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "BODY_S", 0.05)
+    seen: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.extend([(await receive())["type"], (await receive())["type"]])
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        gone = asyncio.Event()
+        messages = iter(({"type": "http.request", "body": b"{}", "more_body": False}, {"type": "http.disconnect"}))
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            message = next(messages)
+            if message["type"] == "http.disconnect":
+                loop.call_later(0.2, gone.set)
+                await gone.wait()
+            return message
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": "POST", "path": "/", "raw_path": b"/", "headers": JSON}
+        await guard.Guard(app, port=8080, max_body_bytes=100)(scope, receive, send)
+        assert not sent
+
+    asyncio.run(run())
+    assert seen == ["http.request", "http.disconnect"]
 
 
 def test_a_websocket_is_closed() -> None:

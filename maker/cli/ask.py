@@ -39,7 +39,9 @@ def ask(session: Session, mode: ModeName, max_tokens: int | None, as_json: bool,
 
     The answer goes to standard output as it comes; progress and what the model thinks go to standard error.
     """
-    question = sys.stdin.read() if text == ("-",) else " ".join(text)
+    question = _question(text)
+    if not question.strip():
+        raise click.UsageError("the question is empty")
     body: Json = {
         "model": f"maker-{mode}",
         "messages": [{"role": "user", "content": question}],
@@ -56,6 +58,12 @@ def ask(session: Session, mode: ModeName, max_tokens: int | None, as_json: bool,
         answer.end()
     if as_json:
         click.echo(json.dumps(answer.as_json(), indent=2, ensure_ascii=False))
+
+
+def _question(words: tuple[str, ...]) -> str:
+    """What is asked; bytes that are no UTF-8, which a diff may well hold, become U+FFFD."""
+    given = sys.stdin.buffer.read() if words == ("-",) else " ".join(words).encode(errors="surrogateescape")
+    return given.decode(errors="replace")
 
 
 def events(pieces: Iterable[bytes]) -> Iterator[Json]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import click
 
+from maker.catalog import profiles
 from maker.cli.session import Session
 
 
@@ -46,7 +47,7 @@ def path(session: Session) -> None:
 @click.pass_obj
 def validate(session: Session) -> None:
     """Check maker.toml; say which file, which key and what is allowed where it is wrong."""
-    session.config()
+    profiles.plan(session.config())
     toml = session.home().toml
     click.echo(f"{toml}: good" if toml.exists() else f"{toml}: not there; the defaults are in force")
 

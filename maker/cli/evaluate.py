@@ -22,7 +22,13 @@ from maker.sandbox.available import available
 from maker.sandbox.values import Unavailable
 
 
-@click.group("eval")
+@click.group(
+    "eval",
+    epilog="""\b
+Examples:
+  maker eval select --data problems.jsonl.gz --n 5 --draws 60
+""",
+)
 def evaluate() -> None:
     """Measure maker on recorded model replies."""
 

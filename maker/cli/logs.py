@@ -39,6 +39,8 @@ def logs(session: Session, follow: bool, lines: int | None, names: tuple[str, ..
     """
     session.check_names(names, also=(LISTENER, "supervisord"))
     paths = session.bundle().logs(names)
+    if not follow and not any(path.exists() for path in paths):
+        click.echo("maker: no log yet; `maker start` begins them", err=True)
     limit = LINES_OF_ALL if lines is None and (follow or not names) else lines
     out = console()
     say = printer(paths, colour=out.is_terminal and not out.no_color)

@@ -43,8 +43,12 @@ def start(session: Session, target: Target, wait: bool, timeout: float, as_json:
     bundle = session.bundle()
     before = bundle.status()
     out = console(stderr=as_json)
-    with _progress(out) as progress:
-        status = bundle.start(target, wait=wait, timeout_s=timeout, report=progress.report)
+    try:
+        with _progress(out) as progress:
+            status = bundle.start(target, wait=wait, timeout_s=timeout, report=progress.report)
+    except KeyboardInterrupt:
+        click.echo("maker: what was begun goes on; `maker status` shows it, `maker stop` ends it", err=True)
+        raise
     if as_json:
         _print_json(status)
     else:

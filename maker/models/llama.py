@@ -21,7 +21,7 @@ from maker.models.replica import (
     aiohttp_transport,
 )
 
-# The first may meet a pooled connection that died unseen; by the second the event loop knows which ones did.
+# The first may meet a server that is just ending; the second goes to another one, or to the same one started anew.
 TRIES = 2
 STATE_S = 1.0
 

@@ -22,13 +22,11 @@ from maker.models.model import ModelState
 
 log = logging.getLogger(__name__)
 
-# llama-server closes a connection that was idle for 5 s; we let go first.
-KEEP_ALIVE_S = 4.0
 CONNECT_S = 2.0
 PROBE_S = 0.8
 # A server that was ready this recently and is slow to answer a probe is busy, not gone.
 TRUST_S = 30.0
-# After [DONE] only the end of the body can come; waiting for it lets the connection be used again.
+# After [DONE] only the end of the body can come; how long a server may take for it.
 DRAIN_S = 0.2
 ERROR_BODY_S = 2.0
 
@@ -75,10 +73,14 @@ class ConnectionFailed(Exception):
 
 
 def aiohttp_transport() -> httpx.AsyncBaseTransport:
-    """httpx over aiohttp: httpx's own pool costs several times the CPU when requests run side by side."""
+    """httpx over aiohttp: httpx's own pool costs several times the CPU when requests run side by side.
+
+    No connection is used twice: llama.cpp's server promises to keep them, yet closes each one after a streamed answer,
+    and a request that waits for a slot is sent in the very moment in which that has not been seen.
+    """
 
     def session() -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S)
+        connector = aiohttp.TCPConnector(limit=0, force_close=True)
         return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
     # The session brings its own TLS settings, which verify; those of the transport go unused.

@@ -69,7 +69,7 @@ def remove(home: Home, name: str) -> Registered:
     with _alone(home):
         workspaces = load(home)
         for workspace in workspaces:
-            if name == workspace.name or Path(name).expanduser().absolute() == workspace.path:
+            if name == workspace.name or _resolved(name) == workspace.path:
                 _write(home, tuple(other for other in workspaces if other is not workspace))
                 return workspace
     names = ", ".join(workspace.name for workspace in workspaces) or "none"
@@ -82,7 +82,7 @@ def checked_root(home: Home, path: Path) -> Path:
     Raises:
         ConfigError: it is no folder, or contains the home directory or MAKER_HOME, or is part of MAKER_HOME.
     """
-    root = path.expanduser().resolve()
+    root = _resolved(path)
     if not root.is_dir():
         raise ConfigError(f"{str(path)!r} is not a folder; give the folder of a project")
     user, own = Path.home().resolve(), home.root.resolve()
@@ -91,6 +91,11 @@ def checked_root(home: Home, path: Path) -> Path:
             f"{str(root)!r} holds more than a project (keys, other projects); give the folder of a project"
         )
     return root
+
+
+def _resolved(path: str | Path) -> Path:
+    """The path without links; one whose user or links lead nowhere stays as it is, where pathlib would raise."""
+    return Path(os.path.realpath(os.path.expanduser(path)))
 
 
 def _free_name(root: Path, taken: set[str]) -> str:
@@ -105,7 +110,9 @@ def _free_name(root: Path, taken: set[str]) -> str:
 @contextmanager
 def _alone(home: Home) -> Iterator[None]:
     """Hold the registry's lock: what is read is still so when it is written."""
-    home.run.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # One by one: `parents` makes what is above with an open mode.
+    for folder in (home.root, home.run):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (home.run / "workspaces.lock").open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -98,6 +98,23 @@ def test_a_dash_reads_standard_input(
     assert orchestrator.asked[0]["messages"][0]["content"] == "größer?\n"
 
 
+def test_bytes_that_are_no_text_are_asked_as_such(
+    orchestrator: Orchestrator, maker: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"-caf\xe9\n"), encoding="utf-8"))
+    assert maker("ask", "-")[0] == maker("ask", "caf\udce9")[0] == 0
+    asked = [body["messages"][0]["content"] for body in orchestrator.asked]
+    assert asked == ["-caf\ufffd\n", "caf\ufffd"]
+
+
+@pytest.mark.parametrize("words", [("",), (" ", " "), ("-",)])
+def test_nothing_to_ask_is_wrong_usage(
+    words: tuple[str, ...], maker: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\n"), encoding="utf-8"))
+    assert maker("ask", *words) == (2, "", "maker: the question is empty; see `maker ask --help`\n")
+
+
 def test_the_client_key_is_sent_where_one_is_set(orchestrator: Orchestrator, home: Home, maker: Terminal) -> None:
     with home.toml.open("a", encoding="utf-8") as file:
         file.write('[server]\napi_key = "secret-key"\n')

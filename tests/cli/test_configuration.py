@@ -34,3 +34,16 @@ def test_validate_says_good_or_not_there(home: Home, maker: Terminal) -> None:
     assert "the defaults are in force" in maker("config", "validate")[1]
     home.toml.touch()
     assert maker("config", "validate")[1] == f"{home.toml}: good\n"
+
+
+def test_validate_refuses_what_only_the_profile_knows(home: Home, maker: Terminal) -> None:
+    home.toml.write_text('profile = "huge"\n', encoding="utf-8")
+    code, out, err = maker("config", "validate")
+    assert (code, out) == (2, "")
+    assert "'huge'" in err and len(err.splitlines()) == 1
+
+
+def test_without_a_command_it_shows_its_help_as_it_is(maker: Terminal) -> None:
+    code, out, err = maker("config")
+    assert (code, out) == (2, "")
+    assert err.startswith("Usage: maker config") and "maker: " not in err

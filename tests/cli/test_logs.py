@@ -35,6 +35,11 @@ def test_all_of_a_named_log_is_shown_as_it_is(home: Home, session: FakeSession, 
     assert maker("logs", "coder", session=session) == (0, text, "")
 
 
+def test_where_nothing_was_logged_yet_it_says_so(session: FakeSession, maker: Terminal) -> None:
+    for names in ((), ("coder",)):
+        assert maker("logs", *names, session=session) == (0, "", "maker: no log yet; `maker start` begins them\n")
+
+
 def test_several_logs_are_told_apart_by_name(home: Home, session: FakeSession, maker: Terminal) -> None:
     for name in ("coder", "planner"):
         (home.log / f"{name}.log").write_text(f"I am {name}\n", encoding="utf-8")

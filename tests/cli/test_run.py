@@ -5,6 +5,7 @@ import json
 import pytest
 
 from maker.config import Config, Home
+from maker.services.status import BundleStatus
 
 from .fakes import FakeBundle, FakeSession, bundle_status
 from .support import Terminal
@@ -33,6 +34,17 @@ def test_start_says_what_it_stopped_because_the_target_does_not_need_it(home: Ho
     _, out, _ = maker("start", "low", session=FakeSession(bundle))
     assert "stopped reviewer, orchestrator-high: not needed by low" in out.splitlines()
     assert out.splitlines()[-1] == "ready: everything that is needed was running already"
+
+
+def test_start_that_is_interrupted_says_that_the_services_go_on(home: Home, maker: Terminal) -> None:
+    class Interrupted(FakeBundle):
+        def start(self, *_: object, **__: object) -> BundleStatus:
+            raise KeyboardInterrupt
+
+    bundle = Interrupted(Config(home=home), bundle_status(home, up=False))
+    code, _, err = maker("start", session=FakeSession(bundle))
+    assert code == 130
+    assert "`maker stop` ends it" in err
 
 
 def test_start_is_all_and_waits_unless_told_otherwise(bundle: FakeBundle, maker: Terminal) -> None:

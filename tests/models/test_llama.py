@@ -50,6 +50,45 @@ async def failure(model: LlamaModel, **sampling: Any) -> MakerError:
     return caught.value
 
 
+class OneAnswerEach:
+    """A server that ends each connection after one answer and does not say so, as llama.cpp's does."""
+
+    ANSWER = b"".join(
+        b"data: %s\n\n" % data
+        for data in (
+            b'{"choices":[{"index":0,"delta":{"content":"hello"},"finish_reason":"stop"}]}',
+            b"[DONE]",
+        )
+    )
+    HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: %d\r\n\r\n"
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await self._request(reader)
+            writer.write(self.HEAD % len(self.ANSWER) + self.ANSWER)
+            await self._request(reader)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    async def _request(self, reader: asyncio.StreamReader) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        await reader.readexactly(length)
+
+
+@in_loop
+async def test_a_connection_that_its_server_is_about_to_close_is_no_failure() -> None:
+    async with await asyncio.start_server(OneAnswerEach(), "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        async with LlamaModel("coder", [Endpoint(url)]) as model:
+            together = await asyncio.gather(*(complete(model, ask()) for _ in range(4)))
+            after = await complete(model, ask())
+
+    assert [answer[0].text for answer in (*together, after)] == ["hello"] * 5
+
+
 @in_loop
 async def test_an_answer_with_its_usage(transport: Transport) -> None:
     async with FakeLlama() as fake, client(fake, transport=transport) as model:

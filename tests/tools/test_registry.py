@@ -50,6 +50,24 @@ def test_removing_by_name_or_by_path(home: Home, projects: Path) -> None:
     assert (projects / "app").is_dir()
 
 
+def test_removing_by_a_link_to_it(home: Home, projects: Path) -> None:
+    added = registry.add(home, projects / "app")
+    (projects / "link").symlink_to("app")
+    assert registry.remove(home, "~/link") == added
+
+
+def test_removing_a_path_that_cannot_be_is_one_sentence(home: Home, projects: Path) -> None:
+    registry.add(home, projects / "app")
+    with pytest.raises(ConfigError, match="no workspace is called '~nobody-of-that-name'"):
+        registry.remove(home, "~nobody-of-that-name")
+
+
+def test_a_home_that_is_made_here_is_private(tmp_path: Path, projects: Path) -> None:
+    home = Home(tmp_path / "new" / "maker")
+    registry.add(home, projects / "app")
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in (home.root, home.run)] == [0o700, 0o700]
+
+
 def test_removing_what_is_not_there_names_what_is(home: Home, projects: Path) -> None:
     registry.add(home, projects / "app")
     with pytest.raises(ConfigError, match="no workspace is called 'ap'; registered: app"):
@@ -75,7 +93,8 @@ def test_folders_that_hold_more_than_a_project_are_refused(home: Home, projects:
 
 def test_what_is_no_folder_is_refused(home: Home, projects: Path) -> None:
     (projects / "file").touch()
-    for path in (projects / "file", projects / "missing"):
+    (projects / "loop").symlink_to("loop")
+    for path in (projects / "file", projects / "missing", projects / "loop", Path("~nobody-of-that-name/app")):
         with pytest.raises(ConfigError, match="is not a folder"):
             registry.add(home, path)
 
