@@ -271,7 +271,7 @@ def home(environ: Mapping[str, str] | None = None) -> Home:
     try:
         root = Path(given).expanduser().absolute()
     except RuntimeError as error:
-        raise ConfigError(f"MAKER_HOME {given!r} names a user this machine does not know; write the path out") from error
+        raise ConfigError(f"MAKER_HOME {given!r} names a user unknown here; write the path out") from error
     if len(os.fsencode(root)) > MAX_HOME_BYTES:
         raise ConfigError(
             f"MAKER_HOME {str(root)!r} is longer than {MAX_HOME_BYTES} bytes, too long for a unix socket below it; "

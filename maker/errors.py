@@ -6,6 +6,7 @@ MakerError                    `code`: stable machine word; str(): one sentence t
 │   ├── ModelNotFound         an id that this port does not serve
 │   ├── ContextOverflow       the prompt does not fit a slot
 │   ├── Refused               Host, Origin, content type, size or key; `status` says which
+│   ├── KeyInUse              another request with the same Idempotency-Key is not over
 │   └── TooBusy               more requests than the queue takes; `retry_after_s`
 ├── ModelError                talking to a model server; `role` names it
 │   ├── ModelUnavailable      no server answers for the role; `retry_after_s`
@@ -74,6 +75,12 @@ class Refused(RequestError):
     def __init__(self, message: str, *, status: int, code: str) -> None:
         super().__init__(message, code=code)
         self.status = status
+
+
+class KeyInUse(RequestError):
+    """Another request with the same Idempotency-Key is being worked on."""
+
+    code = "idempotency_key_in_use"
 
 
 class TooBusy(RequestError):

@@ -152,6 +152,7 @@ class RunTrace:
         self._started = time.monotonic()
         self._stages: dict[str, Span] = {}
         self._calls: dict[int, tuple[Span, float]] = {}
+        self._trials: dict[tuple[int, int], Span] = {}
         self._answering = False
         self._takers: Mapping[type, Callable[[Any], None]] = {
             events.RunStarted: self._run_started,
@@ -159,6 +160,11 @@ class RunTrace:
             events.StageFinished: self._stage_finished,
             events.CallStarted: self._call_started,
             events.CallFinished: self._call_finished,
+            events.KindDecided: self._kind_decided,
+            events.TrialStarted: self._trial_started,
+            events.TrialFinished: self._trial_finished,
+            events.StepDecided: self._step_decided,
+            events.VerdictGiven: self._verdict_given,
             events.AnswerDelta: self._answer_delta,
             events.RunFinished: self._run_finished,
             events.RunFailed: self._run_failed,
@@ -171,11 +177,11 @@ class RunTrace:
 
     def close(self, error: str | None = None) -> None:
         """End every open span; calls and stages that were still open end in `error`."""
-        for span in (*(span for span, _ in self._calls.values()), *self._stages.values()):
+        for span in (*self._trials.values(), *(span for span, _ in self._calls.values()), *self._stages.values()):
             _end(span, error or "unfinished")
         if self._run:
             _end(self._run, error)
-        self._calls, self._stages, self._run = {}, {}, None
+        self._trials, self._calls, self._stages, self._run = {}, {}, {}, None
 
     def _span(self, name: str, kind: OpenInferenceSpanKindValues, parent: Span | None) -> Span:
         context = set_span_in_context(parent, self._parent) if parent else self._parent
@@ -225,6 +231,42 @@ class RunTrace:
             answers = [_message(completion) for completion in event.completions]
             span.set_attributes(_messages(SpanAttributes.LLM_OUTPUT_MESSAGES, answers))
         _end(span, event.error)
+
+    def _kind_decided(self, event: events.KindDecided) -> None:
+        if self._run:
+            self._run.set_attribute("maker.kind", event.kind)
+
+    def _trial_started(self, event: events.TrialStarted) -> None:
+        span = self._span("sandbox", OpenInferenceSpanKindValues.TOOL, self._stages.get("code", self._run))
+        span.set_attributes({SpanAttributes.TOOL_NAME: "sandbox", "maker.candidate": event.candidate})
+        self._trials[event.step, event.candidate] = span
+
+    def _trial_finished(self, event: events.TrialFinished) -> None:
+        if span := self._trials.pop((event.step, event.candidate), None):
+            if event.evidence:
+                observed = len(event.evidence.observations)
+                span.set_attributes({"maker.inputs": observed, "maker.passed": event.evidence.passed})
+            _end(span, event.error)
+
+    def _step_decided(self, event: events.StepDecided) -> None:
+        if span := self._stages.get("code"):
+            vote = event.vote
+            span.set_attributes(
+                {
+                    "maker.step": event.step,
+                    "maker.votes": sorted(vote.votes.values(), reverse=True),
+                    "maker.k": event.k,
+                    "maker.margin": vote.margin,
+                    "maker.converged": vote.converged,
+                    "maker.confidence": vote.confidence,
+                }
+            )
+
+    def _verdict_given(self, event: events.VerdictGiven) -> None:
+        if span := self._stages.get("validate"):
+            verdict = event.verdict
+            said = "unreadable" if verdict is None else "accepted" if verdict.accepted else "refused"
+            span.set_attributes({"maker.verdict": said, "maker.findings": len(verdict.findings) if verdict else 0})
 
     def _answer_delta(self, event: events.AnswerDelta) -> None:
         if self._answering or self._run is None:

@@ -81,7 +81,7 @@ def test_a_home_that_supervisord_cannot_take_is_refused(bad: str) -> None:
 
 
 def test_a_home_of_an_unknown_user_is_refused() -> None:
-    with pytest.raises(ConfigError, match="does not know"):
+    with pytest.raises(ConfigError, match="a user unknown here"):
         config.home({"MAKER_HOME": "~nobody-of-that-name/x"})
 
 

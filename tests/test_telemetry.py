@@ -11,6 +11,10 @@ from typing import Any
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
 
 from maker.chat.types import ChatRequest, Completion, Sampling, TextDelta, ToolCall, Usage
 from maker.config import Config, Home
@@ -18,6 +22,7 @@ from maker.pipeline import events
 from maker.pipeline.values import Outcome, Task
 from maker.telemetry import SHUTDOWN_S, Telemetry, open_telemetry
 from tests.phoenix_support import get, shared
+from tests.pipeline.support import ALSO_GOOD, GOOD, MINUS, Play, fenced
 from tests.support import wait_until, write_toml
 
 SECRET = "the-secret-of-the-prompt"
@@ -33,6 +38,7 @@ COMPLETION = Completion(
     finish_reason="tool_calls",
     usage=Usage(prompt_tokens=10, completion_tokens=3, cached_tokens=4),
 )
+NO_ROUNDS = {"max_rounds": 0}
 WHOLE_RUN = (
     events.RunStarted(TASK),
     events.StageStarted("code"),
@@ -231,3 +237,77 @@ def test_other_libraries_find_no_tracer_of_ours(home: Home) -> None:
     telemetry = open_telemetry(write_toml(home), "x")
     assert isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
     telemetry.shutdown()
+
+
+def spans_of(*run: events.Event) -> list[ReadableSpan]:
+    """The spans of these events, in the order in which they ended."""
+    kept = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    report(Telemetry(provider, capture_content=False), *run)
+    provider.shutdown()
+    return list(kept.get_finished_spans())
+
+
+def named(spans: list[ReadableSpan], name: str) -> list[ReadableSpan]:
+    return [span for span in spans if span.name == name]
+
+
+def attributes(span: ReadableSpan, *names: str) -> dict[str, Any]:
+    found = dict(span.attributes or {})
+    return {name: found[f"maker.{name}"] for name in names}
+
+
+def test_a_trace_of_the_pipeline_tells_trials_vote_and_verdict() -> None:
+    finding = {"severity": "low", "category": "security", "where": "add", "what": "no check of types"}
+    replies = [fenced(GOOD), fenced(MINUS), fenced(ALSO_GOOD), fenced(GOOD)]
+    played = Play(replies, reviewer=[{"accepted": True, "findings": [finding]}]).run()
+    spans = spans_of(*played.events)
+    [run], [code], [validate] = named(spans, "run"), named(spans, "code"), named(spans, "validate")
+    trials = named(spans, "sandbox")
+    assert {span.status.status_code for span in spans} == {StatusCode.OK}
+    assert [dict(span.attributes or {})["openinference.span.kind"] for span in (run, code, *trials)] == [
+        "CHAIN",
+        "CHAIN",
+        *["TOOL"] * 4,
+    ]
+    assert {span.parent and span.parent.span_id for span in trials} == {code.context.span_id}
+    assert [attributes(span, "candidate", "inputs", "passed") for span in trials] == [
+        {"candidate": number, "inputs": 7, "passed": passed} for number, passed in enumerate((2, 0, 2, 2), start=1)
+    ]
+    assert attributes(run, "kind", "mode") == {"kind": "code", "mode": "high"}
+    assert attributes(code, "step", "k", "votes", "margin", "converged") == {
+        "step": 1,
+        "k": 2,
+        "votes": (3, 1),
+        "margin": 2,
+        "converged": True,
+    }
+    assert 0 < attributes(code, "confidence")["confidence"] <= 1
+    assert attributes(validate, "verdict", "findings") == {"verdict": "accepted", "findings": 1}
+    stages = ["plan", "tests", "code", "validate"]
+    assert [span.name for span in spans if span.parent and span.parent.span_id == run.context.span_id] == stages
+
+
+def test_a_run_that_ends_within_a_trial_closes_every_span() -> None:
+    played = Play([fenced(GOOD)] * 2, reviewer=[{"accepted": True, "findings": []}]).run()
+    first = next(n for n, event in enumerate(played.events) if isinstance(event, events.TrialStarted))
+    spans = spans_of(*played.events[: first + 1], events.RunFailed("cancelled"))
+    open_at_the_end = [span for span in spans if span.name in ("sandbox", "coder", "code", "run")]
+    assert [span.name for span in open_at_the_end] == ["sandbox", "coder", "code", "run"]
+    assert {span.status.description for span in open_at_the_end} == {"cancelled"}
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict"), [({"accepted": False, "findings": []}, "refused"), ("looks fine to me", "unreadable")]
+)
+def test_a_verdict_that_is_no_approval_is_not_traced_as_one(said: Any, verdict: str) -> None:
+    played = Play([fenced(GOOD)] * 2, reviewer=[said] * (2 if verdict == "unreadable" else 1), settings=NO_ROUNDS).run()
+    [validate] = named(spans_of(*played.events), "validate")
+    assert attributes(validate, "verdict", "findings") == {"verdict": verdict, "findings": 0}
+
+
+def test_a_trial_that_could_not_be_had_has_its_reason_as_status() -> None:
+    started, failed = events.TrialStarted(1, 1), events.TrialFinished(1, 1, None, "bubblewrap is gone")
+    spans = spans_of(events.RunStarted(TASK), started, failed, events.RunFailed("cancelled"))
+    assert [span.status.description for span in named(spans, "sandbox")] == ["bubblewrap is gone"]

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 
-from maker.chat.types import ChatRequest, Collector, Completion, Delta, Usage
+from maker.chat.types import ChatRequest, Collector, Completion, Delta, ReasoningDelta, TextDelta, ToolCallDelta, Usage
 from maker.errors import MakerError
 from maker.models.model import Model
 from maker.pipeline.events import CallFinished, CallStarted, Emit
@@ -33,6 +33,7 @@ class Reply:
     def __init__(self, deltas: AsyncIterator[Delta], ledger: Ledger) -> None:
         self._deltas, self._ledger = deltas, ledger
         self._collector = Collector()
+        self._pieces = 0
 
     def __aiter__(self) -> AsyncIterator[Delta]:
         return self
@@ -44,12 +45,19 @@ class Reply:
         finally:
             self._ledger.waited_s += time.monotonic() - begun
         self._collector.add(delta)
+        self._pieces += isinstance(delta, TextDelta | ReasoningDelta | ToolCallDelta)
         return delta
 
     @property
     def completions(self) -> tuple[Completion, ...]:
         """What has come so far, one completion per choice."""
         return self._collector.completions()
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens so far: as reported, or, where the call was left before it reported any, one a piece."""
+        reported = next((completion.usage for completion in self.completions), Usage())
+        return reported if reported != Usage() else Usage(completion_tokens=self._pieces)
 
 
 @asynccontextmanager
@@ -76,6 +84,6 @@ async def call(model: Model, request: ChatRequest, *, stage: str, ledger: Ledger
         raise
     finally:
         completions = reply.completions if reply else ()
-        if completions:
-            ledger.charge(model.role, completions[0].usage)
+        if reply:
+            ledger.charge(model.role, reply.usage)
         await emit(CallFinished(number, model.role, completions, error))

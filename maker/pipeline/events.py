@@ -1,10 +1,11 @@
 """What a run can report while it works. Past tense for what happened, a delta for a piece of the answer."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from maker.chat.types import ChatRequest, Completion, Delta
-from maker.pipeline.values import Outcome, Task
+from maker.pipeline.values import Candidate, Kind, Outcome, Plan, Task, Verdict, Vote
+from maker.sandbox.values import Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +13,13 @@ class RunStarted:
     """A run began."""
 
     task: Task
+
+
+@dataclass(frozen=True, slots=True)
+class RunResumed:
+    """The run goes on where an interrupted one stopped: after these stages, in words."""
+
+    after: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,88 @@ class CallFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class KindDecided:
+    """What kind of request this is; `by` is rules, preprocessor, words where that was down, or checkpoint."""
+
+    kind: Kind
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanMade:
+    """The task is decomposed."""
+
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class InputsWritten:
+    """What a step's candidates will be run on."""
+
+    step: int
+    calls: int
+    checks: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrialStarted:
+    """A candidate begins to run in the sandbox."""
+
+    step: int
+    candidate: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrialFinished:
+    """A candidate was run; `error` says why it was not, where the sandbox failed."""
+
+    step: int
+    candidate: int
+    evidence: Evidence | None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateJudged:
+    """A candidate is there, and was flagged or counted; `of` candidates there may be at most."""
+
+    step: int
+    candidate: Candidate
+    of: int
+    checks: int
+    votes: Mapping[str, int]
+    """Ballots per signature, this one included."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepDecided:
+    """The vote on a step is over."""
+
+    step: int
+    chosen: Candidate
+    vote: Vote
+    k: int
+    """The lead that decides a vote."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictGiven:
+    """The validator judged a step; None where its answer could not be had."""
+
+    step: int
+    role: str
+    verdict: Verdict | None
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something was left out or could not be had; one sentence."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerDelta:
     """A piece of the answer the user reads."""
 
@@ -81,11 +171,21 @@ class RunFailed:
 
 Event = (
     RunStarted
+    | RunResumed
     | StageStarted
     | StageFinished
     | RoleWaited
     | CallStarted
     | CallFinished
+    | KindDecided
+    | PlanMade
+    | InputsWritten
+    | TrialStarted
+    | TrialFinished
+    | CandidateJudged
+    | StepDecided
+    | VerdictGiven
+    | Noted
     | AnswerDelta
     | RunFinished
     | RunFailed

@@ -2,58 +2,152 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 
-from maker.chat.types import ChatRequest, Completion
+from maker.chat.types import ChatRequest, Completion, Finish, TextDelta, Usage
 from maker.config import Mode
-from maker.errors import MakerError
-from maker.models.model import Model
+from maker.errors import MakerError, PipelineError
+from maker.pipeline import answer
 from maker.pipeline.call import Ledger, call
-from maker.pipeline.events import AnswerDelta, Emit, RunFailed, RunFinished, RunStarted, StageFinished, StageStarted
-from maker.pipeline.ready import wait_ready
-from maker.pipeline.values import Outcome, Task
+from maker.pipeline.checkpoint import Checkpoint
+from maker.pipeline.classify import classify
+from maker.pipeline.events import (
+    AnswerDelta,
+    Emit,
+    KindDecided,
+    PlanMade,
+    RunFailed,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+)
+from maker.pipeline.plan import plan
+from maker.pipeline.step import do_step
+from maker.pipeline.values import Candidate, Kind, Outcome, Plan, Step, StepOutcome, Task
+from maker.pipeline.work import Tools, Work
 
 
-async def run(task: Task, *, models: Mapping[str, Model], mode: Mode, emit: Emit) -> Outcome:
+async def run(task: Task, *, tools: Tools, emit: Emit, checkpoint: Checkpoint | None = None) -> Outcome:
     """Do the task and report everything on the way; observed or not, it is this run.
+
+    With a checkpoint it goes on where that stands, and keeps there what it finishes.
 
     Raises:
         MakerError: what ended the run; it was reported as RunFailed before.
     """
     begun = time.monotonic()
-    ledger = Ledger()
+    checkpoint = checkpoint or Checkpoint()
+    before = checkpoint.progress
+    work = Work(task, tools, emit, Ledger(dict(before.usage)), list(before.notes), checkpoint)
     await emit(RunStarted(task))
     try:
-        completions = await answer(task, coder=models["coder"], mode=mode, ledger=ledger, emit=emit)
+        async with asyncio.timeout(tools.mode.wall_clock_s):
+            outcome = await _do(work)
+        own_s = time.monotonic() - begun - work.ledger.waited_s
+        outcome = replace(outcome, overhead_ms=max(0.0, own_s * 1000))
+        # Before the client learns of the end: whoever has seen it and asks again must find the answer kept.
+        await work.reach(answer=outcome.completions, overhead_ms=outcome.overhead_ms)
     except asyncio.CancelledError:
         await emit(RunFailed("cancelled"))
         raise
+    except TimeoutError:
+        failure = PipelineError(f"the run took longer than {tools.mode.wall_clock_s:g} s (modes.*.wall_clock_s)")
+        await emit(RunFailed(failure.code))
+        raise failure from None
     except BaseException as error:
         await emit(RunFailed(error.code if isinstance(error, MakerError) else "internal_error"))
         raise
-    own_s = time.monotonic() - begun - ledger.waited_s
-    outcome = Outcome(task, completions, ledger.usage, overhead_ms=max(0.0, own_s * 1000))
     await emit(RunFinished(outcome))
     return outcome
 
 
-async def answer(task: Task, *, coder: Model, mode: Mode, ledger: Ledger, emit: Emit) -> tuple[Completion, ...]:
-    """The stage in which the coder answers directly, delta by delta."""
-    await emit(StageStarted("answer"))
-    error: str | None = "cancelled"
-    try:
-        ledger.waited_s += await wait_ready(coder, budget_s=mode.start_budget_s, emit=emit)
-        async with call(coder, limited(task.request, mode), stage="answer", ledger=ledger, emit=emit) as reply:
+async def _do(work: Work) -> Outcome:
+    if work.progress.after:
+        await work.emit(RunResumed(work.progress.after))
+    if await _kind(work) != "code":
+        return Outcome(work.task, await direct(work), work.ledger.usage, notes=tuple(work.notes))
+    return await decomposed(work)
+
+
+async def _kind(work: Work) -> Kind:
+    if work.progress.kind is not None:
+        await work.emit(KindDecided(work.progress.kind, "checkpoint"))
+        return work.progress.kind
+    kind = await classify(work)
+    if work.task.kind is None:  # a model was asked; rules cost nothing
+        await work.reach(kind=kind)
+    return kind
+
+
+async def direct(work: Work) -> tuple[Completion, ...]:
+    """The coder's own answer, delta by delta."""
+    async with work.stage("answer"):
+        coder = await work.ready("coder")
+        request = limited(work.task.request, work.mode)
+        async with call(coder, request, stage="answer", ledger=work.ledger, emit=work.emit) as reply:
             async for delta in reply:
-                await emit(AnswerDelta(delta))
-        error = None
+                await work.emit(AnswerDelta(delta))
         return reply.completions
-    except MakerError as failure:
-        error = failure.code
-        raise
-    finally:
-        await emit(StageFinished("answer", error))
+
+
+async def decomposed(work: Work) -> Outcome:
+    """Plan, then vote and validate step by step; each step is sent as soon as it is decided.
+
+    What the run's progress has already is not done again, but is sent again: the client starts from nothing.
+
+    Raises:
+        PipelineError: the coder wrote nothing at all.
+    """
+    made = await _plan(work)
+    done: list[StepOutcome] = []
+    text: list[str] = []
+    for step in made.steps:
+        outcome = await _finished(work, step, _earlier(done))
+        if outcome is None:
+            continue
+        done.append(outcome)
+        lines = [*answer.pieces(outcome, made), *answer.remarks(outcome)]
+        await _say(work, text, [*(["\n"] if text else []), *lines])
+    if not done:
+        raise PipelineError("the coder wrote nothing that could be delivered; `maker logs coder` says why")
+    for step in made.steps:
+        if step.number not in work.progress.finished:
+            await work.note(f"step {step.number} is missing: the coder wrote nothing for it")
+    await work.emit(AnswerDelta(Finish("stop")))
+    usage = sum(work.ledger.usage.values(), Usage())
+    completion = Completion("".join(text), usage=usage)
+    return Outcome(work.task, (completion,), work.ledger.usage, steps=tuple(done), notes=tuple(work.notes))
+
+
+async def _plan(work: Work) -> Plan:
+    if work.progress.plan is not None:
+        await work.emit(PlanMade(work.progress.plan))
+        return work.progress.plan
+    made = await plan(work)
+    await work.reach(plan=made)
+    return made
+
+
+async def _finished(work: Work, step: Step, earlier: Sequence[Candidate]) -> StepOutcome | None:
+    """The step's outcome, kept before or made now; None if the coder wrote nothing, which a retry may better."""
+    if kept := work.progress.finished.get(step.number):
+        return kept
+    outcome = await do_step(work, step, earlier)
+    if outcome is not None:
+        await work.reach(finished={**work.progress.finished, step.number: outcome}, begun=None)
+    return outcome
+
+
+def _earlier(done: list[StepOutcome]) -> list[Candidate]:
+    """The code of steps that were done before and may be relied on."""
+    return [outcome.chosen for outcome in done if outcome.chosen.code and not outcome.chosen.flags]
+
+
+async def _say(work: Work, text: list[str], lines: list[str]) -> None:
+    for line in lines:
+        text.append(line)
+        await work.emit(AnswerDelta(TextDelta(line)))
 
 
 def limited(request: ChatRequest, mode: Mode) -> ChatRequest:

@@ -9,11 +9,13 @@ from werkzeug.exceptions import HTTPException
 from maker.chat.encode import model_body, models_body
 from maker.errors import MakerError, ModelNotFound, RequestError
 from maker.guard import App, Guard
+from maker.pipeline.checkpoint import Checkpoints
 from maker.server import errors, health
 from maker.server.chat import MODEL_IDS, Desk, chat_completions
 from maker.server.inflight import Inflight
 from maker.server.metrics import CONTENT_TYPE, Metrics
 from maker.server.parts import Parts
+from maker.server.resume import Retries
 
 log = logging.getLogger(__name__)
 RECENT_RUNS = 100
@@ -23,9 +25,12 @@ def create_app(parts: Parts) -> Quart:
     """The application over built collaborators; `app.inflight` is what a stop drains."""
     app = Quart(__name__)
     app.config["RESPONSE_TIMEOUT"] = None  # Quart cuts every response, streams too, silently after 60 s otherwise
+    # In Python 3.11 asyncio.wait_for, which guards it, loses a cancel that comes with the last byte of a body.
+    app.config["BODY_TIMEOUT"] = None
     app.config["MAX_CONTENT_LENGTH"] = parts.limits.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    desk = Desk(parts, Inflight(parts.limits.max_requests), Metrics(parts.mode), health.Degraded(parts))
+    retries = Retries(parts.mode, Checkpoints(parts.store))
+    desk = Desk(parts, Inflight(parts.limits.max_requests), Metrics(parts.mode), retries, health.Degraded(parts))
     app.extensions["inflight"] = desk.inflight
     _openai_routes(app, desk)
     _own_routes(app, desk)

@@ -14,7 +14,9 @@ from maker.chat.parse import parse_chat
 from maker.chat.types import ChatRequest
 from maker.config import ModeName
 from maker.errors import ModelNotFound, RequestError
-from maker.pipeline.events import Emit, Event
+from maker.pipeline.checkpoint import Checkpoint
+from maker.pipeline.classify import by_rules
+from maker.pipeline.events import Emit, Event, RunFinished, ignore
 from maker.pipeline.ready import NEEDED, unavailable
 from maker.pipeline.run import run
 from maker.pipeline.values import Outcome, Task
@@ -24,10 +26,20 @@ from maker.server.inflight import Inflight
 from maker.server.metrics import Metrics
 from maker.server.parts import Parts
 from maker.server.record import Recorder
+from maker.server.resume import Retries, replay
 
 MODEL_IDS: dict[ModeName, str] = {"high": "maker-high", "low": "maker-low"}
 ALIASES = frozenset(("multi-agent", "multi-agent-orchestrator"))
 """Ids of the Docker version; they mean the mode of the port they are sent to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request that is to be answered: what is asked, and where its run keeps how far it has come."""
+
+    task: Task
+    checkpoint: Checkpoint
+    traceparent: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +49,16 @@ class Desk:
     parts: Parts
     inflight: Inflight
     metrics: Metrics
+    retries: Retries
     degraded: Callable[[], Awaitable[dict[str, str]]]
 
-    def listen(self, task: Task, traceparent: str | None, *more: Emit) -> Emit:
-        """The listener of one run: whoever is given first, then metrics, the trace and the run store."""
+    def listen(self, asked: Asked, *more: Emit) -> Emit:
+        """The listener of one run: the run store first, so that who has the answer finds the run; the client next."""
         listeners = (
+            Recorder(asked.task, self.parts.store, asked.checkpoint).listener,
             *more,
             self.metrics.listener,
-            self.parts.trace(traceparent),
-            Recorder(task, self.parts.store).listener,
+            self.parts.trace(asked.traceparent),
         )
 
         async def emit(event: Event) -> None:
@@ -54,9 +67,20 @@ class Desk:
 
         return emit
 
-    async def work(self, task: Task, emit: Emit) -> Outcome:
-        """The one run, observed or not."""
-        return await run(task, models=self.parts.models, mode=self.parts.settings, emit=emit)
+    async def work(self, asked: Asked, *more: Emit) -> Outcome:
+        """The one run, observed or not; or once more what a complete one answered."""
+        checkpoint = asked.checkpoint
+        try:
+            if checkpoint.progress.answer is not None:
+                return await replay(asked.task, checkpoint.progress, more[0] if more else ignore)
+            return await run(asked.task, tools=self.parts.tools, emit=self.listen(asked, *more), checkpoint=checkpoint)
+        except asyncio.CancelledError:
+            # Whoever asked does not want it any more; only a stop of maker itself is an interruption.
+            if checkpoint.progress.answer is None and not self.inflight.stopped:
+                await checkpoint.drop()
+            raise
+        finally:
+            self.retries.release(checkpoint)
 
 
 async def read_json(request: Request) -> object:
@@ -106,30 +130,48 @@ async def check_roles(parts: Parts) -> None:
 
 async def chat_completions(desk: Desk, request: Request) -> Response:
     """Answer one chat request, streamed or whole."""
-    chat = parse_chat(await read_json(request))
+    body = await read_json(request)
+    chat = parse_chat(body)
     check_model(chat, desk.parts.mode, desk.parts.port)
-    desk.inflight.check_room()
-    await check_roles(desk.parts)
-    task = Task(f"run-{secrets.token_hex(12)}", desk.parts.mode, chat)
-    answer = _streamed if chat.stream else _whole
-    return await answer(desk, task, request.headers.get("traceparent"))
+    checkpoint = await desk.retries.checkpoint(request.headers, body)
+    try:
+        run_id = checkpoint.progress.run_id
+        if checkpoint.progress.answer is None:
+            await check_roles(desk.parts)
+            run_id = f"run-{secrets.token_hex(12)}"
+        task = Task(run_id, desk.parts.mode, chat, by_rules(chat))
+        desk.inflight.check_room()  # last: nothing is awaited between this and being counted
+        answer = _streamed if chat.stream else _whole
+        return await answer(desk, Asked(task, checkpoint, request.headers.get("traceparent")))
+    except BaseException:
+        desk.retries.release(checkpoint)
+        raise
 
 
-async def _streamed(desk: Desk, task: Task, traceparent: str | None) -> Response:
+async def _streamed(desk: Desk, asked: Asked) -> Response:
+    task = asked.task
     chunks = ChunkEncoder(
         id=_wire_id(task),
         created=int(time.time()),
         model=MODEL_IDS[task.mode],
         include_usage=task.request.include_usage,
+        reasoning=task.kind != "utility",
     )
 
+    encoder = EventEncoder(chunks)
+
     async def work(emit: Emit) -> Outcome:
-        return await desk.work(task, desk.listen(task, traceparent, emit))
+        async def listen(event: Event) -> None:
+            if isinstance(event, RunFinished):
+                encoder.degraded = await desk.degraded()
+            await emit(event)
+
+        return await desk.work(asked, listen)
 
     body = EventBody(
         task.run_id,
         work,
-        EventEncoder(chunks).encode,
+        encoder.encode,
         inflight=desk.inflight,
         keep_alive_s=desk.parts.limits.keep_alive_s,
     )
@@ -139,9 +181,10 @@ async def _streamed(desk: Desk, task: Task, traceparent: str | None) -> Response
     return response
 
 
-async def _whole(desk: Desk, task: Task, traceparent: str | None) -> Response:
+async def _whole(desk: Desk, asked: Asked) -> Response:
+    task = asked.task
     with desk.inflight.admit(task.run_id) as ticket:
-        outcome = await ticket.run(desk.work(task, desk.listen(task, traceparent)))
+        outcome = await ticket.run(desk.work(asked))
     degraded = await desk.degraded()
     body = completion_body(
         outcome.completions,
@@ -150,6 +193,7 @@ async def _whole(desk: Desk, task: Task, traceparent: str | None) -> Response:
         model=MODEL_IDS[task.mode],
         usage=total_usage(outcome),
         maker=maker_object(outcome, degraded),
+        reasoning=task.kind != "utility",
     )
     headers = {"x-maker-run": task.run_id, "x-maker-overhead-ms": f"{outcome.overhead_ms:.2f}"}
     if degraded:

@@ -2,30 +2,22 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import Any, assert_never
+from typing import Any
 
 from maker.chat.encode import ChunkEncoder
 from maker.chat.sse import DONE, frame
 from maker.chat.types import ReasoningDelta, Usage
-from maker.pipeline.events import (
-    AnswerDelta,
-    CallFinished,
-    CallStarted,
-    Event,
-    RoleWaited,
-    RunFailed,
-    RunFinished,
-    RunStarted,
-    StageFinished,
-    StageStarted,
-)
-from maker.pipeline.values import Outcome
+from maker.pipeline.events import AnswerDelta, Event, RunFinished, RunStarted
+from maker.pipeline.progress import line
+from maker.pipeline.values import Outcome, StepOutcome
 
 
 class EventEncoder:
-    """Turns the events of one run into the bytes of its stream."""
+    """Turns the events of one run into the bytes of its stream: the answer as content, progress as reasoning."""
 
     def __init__(self, chunks: ChunkEncoder) -> None:
+        self.degraded: Mapping[str, str] = {}
+        """What does not work at the moment; set it before the run's last event."""
         self._chunks = chunks
 
     def encode(self, event: Event) -> bytes:
@@ -33,18 +25,14 @@ class EventEncoder:
         match event:
             case RunStarted():
                 return _frames(self._chunks.opening())
-            case RoleWaited():
-                waited = ReasoningDelta(f"waiting for the {event.role} to load ({event.seconds:.0f} s)\n")
-                return _frames(self._chunks.encode(waited))
             case AnswerDelta():
                 return _frames(self._chunks.encode(event.delta))
             case RunFinished():
-                outcome = event.outcome
-                return _frames(self._chunks.closing(usage=total_usage(outcome), maker=maker_object(outcome))) + DONE
-            case StageStarted() | StageFinished() | CallStarted() | CallFinished() | RunFailed():
-                return b""
+                told = maker_object(event.outcome, self.degraded)
+                return _frames(self._chunks.closing(usage=total_usage(event.outcome), maker=told)) + DONE
             case _:
-                assert_never(event)
+                said = line(event)
+                return _frames(self._chunks.encode(ReasoningDelta(f"{said}\n"))) if said else b""
 
 
 def _frames(chunks: Iterable[object]) -> bytes:
@@ -57,11 +45,33 @@ def total_usage(outcome: Outcome) -> Usage:
 
 
 def maker_object(outcome: Outcome, degraded: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """How the answer came about, as the clients that want to know it read it."""
+    """How the answer came about, for the clients that want to know."""
+    steps = [_step(step) for step in outcome.steps]
     return {
         "run": outcome.task.run_id,
         "mode": outcome.task.mode,
+        "steps": steps,
+        "candidates": sum(step["candidates"] for step in steps),
+        "flagged": sum(step["flagged"] for step in steps),
+        "confidence": round(min((step["confidence"] for step in steps), default=0.0), 3),
         "overhead_ms": round(outcome.overhead_ms, 2),
         "usage": {role: asdict(usage) for role, usage in outcome.usage.items()},
+        "notes": list(outcome.notes),
         "degraded": sorted(degraded or ()),
+    }
+
+
+def _step(step: StepOutcome) -> dict[str, Any]:
+    verdict = step.verdict
+    return {
+        "title": step.step.title,
+        "candidates": len(step.candidates),
+        "flagged": sum(bool(candidate.flags) for candidate in step.candidates),
+        "votes": sorted(step.vote.votes.values(), reverse=True),
+        "margin": step.vote.margin,
+        "converged": step.vote.converged,
+        "confidence": round(step.vote.confidence, 3),
+        "rounds": step.rounds,
+        "verdict": None if verdict is None else "accepted" if verdict.accepted else "refused",
+        "findings": [asdict(found) for found in verdict.findings] if verdict else [],
     }

@@ -7,6 +7,7 @@ Clients retry on what they see here: one popular client asks up to 24 times when
 from maker.chat.encode import error_body
 from maker.errors import (
     ContextOverflow,
+    KeyInUse,
     MakerError,
     ModelError,
     ModelHTTPError,
@@ -26,6 +27,7 @@ TABLE: dict[type[MakerError], tuple[int, str]] = {
     Refused: (403, "invalid_request_error"),
     ModelNotFound: (404, "invalid_request_error"),
     ContextOverflow: (400, "invalid_request_error"),
+    KeyInUse: (409, "invalid_request_error"),
     TooBusy: (429, "rate_limit_error"),
     RequestError: (400, "invalid_request_error"),
     ModelUnavailable: (503, "unavailable_error"),

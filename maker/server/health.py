@@ -35,8 +35,8 @@ _WHY: Mapping[ModelState, str] = {"loading": "still loading its model", "down": 
 
 
 async def role_states(parts: Parts) -> dict[str, ModelState]:
-    """Every role's state."""
-    roles = list(parts.models)
+    """The state of every role that the mode asks; low mode runs without the reviewer, so it does not miss it either."""
+    roles = [role for role in parts.models if parts.mode == "high" or role != "reviewer"]
     states = await asyncio.gather(*(parts.models[role].state() for role in roles))
     return dict(zip(roles, states, strict=True))
 

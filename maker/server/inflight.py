@@ -51,6 +51,8 @@ class Inflight:
         self._idle = asyncio.Event()
         self._idle.set()
         self._draining = False
+        self.stopped = False
+        """Whether what still ran was ended because this orchestrator stops: by nobody's wish."""
 
     def __len__(self) -> int:
         return len(self._tickets)
@@ -95,5 +97,6 @@ class Inflight:
         try:
             await asyncio.wait_for(self._idle.wait(), within_s)
         except TimeoutError:
+            self.stopped = True
             for ticket in self._tickets.values():
                 ticket.end(ModelUnavailable("maker was stopped before the answer was complete", role="orchestrator"))

@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from maker.config import Mode, ModeName
+from maker.config import ModeName
 from maker.config import Server as Limits
 from maker.models.model import Model
 from maker.pipeline.events import Emit
+from maker.pipeline.work import Tools
 from maker.stores.run_store import RunStore
 
 
@@ -17,9 +18,8 @@ class Parts:
     mode: ModeName
     port: int
     limits: Limits
-    settings: Mode
-    models: Mapping[str, Model]
-    """By role; a role that is not configured is missing."""
+    tools: Tools
+    """What runs work with: the models by role (a missing one is not configured), the mode's limits, the sandbox."""
     store: RunStore
     trace: Callable[[str | None], Emit]
     """A listener for one run, given the request's `traceparent` header."""
@@ -27,3 +27,8 @@ class Parts:
     """Services beside the models that do not work now, with the reason; never asks a model."""
     embedded: Mapping[str, str]
     """Services that run inside another process, with the reason."""
+
+    @property
+    def models(self) -> Mapping[str, Model]:
+        """The models by role."""
+        return self.tools.models

@@ -11,7 +11,7 @@ import redis.exceptions
 from redis.asyncio.retry import Retry
 
 from maker.errors import StoreError
-from maker.stores.run_store import KEPT_S, RunRecord, parse, render
+from maker.stores.run_store import KEPT_S, PROGRESS_KEPT_S, RunRecord, parse, render
 
 TIMEOUT_S = 0.2
 REST_S = 5.0
@@ -20,7 +20,7 @@ INDEX = "maker:runs"
 
 
 class RedisRunStore:
-    """Runs as strings with a time to live, and a sorted set of their ids by start."""
+    """Runs as strings with a time to live, whole and in brief, and a sorted set of their ids by start."""
 
     def __init__(self, socket: Path, password: str) -> None:
         self._client = redis.asyncio.Redis(
@@ -38,6 +38,7 @@ class RedisRunStore:
         async with self._translated():
             pipe = self._client.pipeline(transaction=True)
             pipe.set(f"maker:run:{record.run_id}", render(record), ex=KEPT_S)
+            pipe.set(f"maker:brief:{record.run_id}", render(record.brief()), ex=KEPT_S)
             pipe.zadd(INDEX, {record.run_id: record.started})
             pipe.zremrangebyscore(INDEX, "-inf", record.started - KEPT_S)
             await pipe.execute()
@@ -49,11 +50,27 @@ class RedisRunStore:
         return parse(text) if text else None
 
     async def recent(self, limit: int) -> list[RunRecord]:
-        """The newest runs, newest first."""
+        """The newest runs in brief, newest first."""
         async with self._translated():
             ids = await self._client.zrevrange(INDEX, 0, limit - 1)
-            texts = await self._client.mget(["maker:run:" + str(name) for name in ids]) if ids else []
+            texts = await self._client.mget(["maker:brief:" + str(name) for name in ids]) if ids else []
         return [parse(text) for text in texts if text]
+
+    async def save_progress(self, key: str, text: str) -> None:
+        """Remember the text under the key, in place of what was there."""
+        async with self._translated():
+            await self._client.set(f"maker:progress:{key}", text, ex=PROGRESS_KEPT_S)
+
+    async def load_progress(self, key: str) -> str | None:
+        """The text of that key."""
+        async with self._translated():
+            text = await self._client.get(f"maker:progress:{key}")
+        return str(text) if text else None
+
+    async def drop_progress(self, key: str) -> None:
+        """Forget the key, known or not."""
+        async with self._translated():
+            await self._client.delete(f"maker:progress:{key}")
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -1,18 +1,22 @@
 """What is kept of a run, and the store's verbs; Redis and the in-process twin obey the same contract."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 RunStatus = Literal["complete", "failed", "cancelled"]
 
 KEPT_S = 7 * 24 * 3600
 """Seconds for which a run is kept."""
+PROGRESS_KEPT_S = 3600
+"""Seconds for which an interrupted run can be resumed."""
+BULKY = ("inputs", "candidates", "findings")
+"""Keys of a step that a list of runs does without."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A past run; no prompt and no answer is part of it."""
+    """A past run: how its answer came about, with the code that was written; no prompt is part of it."""
 
     run_id: str
     mode: str
@@ -25,10 +29,24 @@ class RunRecord:
     overhead_ms: float | None = None
     usage: dict[str, dict[str, int]] = field(default_factory=dict)
     """Tokens per role."""
+    kind: str | None = None
+    plan: dict[str, Any] | None = None
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    """One object a step, the last one perhaps unfinished; see `server/record.py`."""
+    notes: list[str] = field(default_factory=list)
+    resumed_after: list[str] = field(default_factory=list)
+    """Stages that an interrupted run before this one had finished."""
+    shortened: bool = False
+    """Whether something was too long to be kept whole."""
 
     def as_json(self) -> dict[str, Any]:
         """The record as plain values."""
         return asdict(self)
+
+    def brief(self) -> "RunRecord":
+        """The record as a list of runs has it: without the plan, and without what is bulky of its steps."""
+        slim = [{key: value for key, value in step.items() if key not in BULKY} for step in self.steps]
+        return replace(self, plan=None, steps=slim)
 
 
 def render(record: RunRecord) -> str:
@@ -41,7 +59,20 @@ def parse(text: str | bytes) -> RunRecord:
     return RunRecord(**json.loads(text))
 
 
-class RunStore(Protocol):
+class ProgressStore(Protocol):
+    """Remembers for an hour how far runs have come. Every verb may raise StoreError, within half a second."""
+
+    async def save_progress(self, key: str, text: str) -> None:
+        """Remember the text under the key, in place of what was there."""
+
+    async def load_progress(self, key: str) -> str | None:
+        """The text of that key."""
+
+    async def drop_progress(self, key: str) -> None:
+        """Forget the key, known or not."""
+
+
+class RunStore(ProgressStore, Protocol):
     """Remembers runs for a week. Every verb may raise StoreError, within half a second."""
 
     async def save(self, record: RunRecord) -> None:
@@ -51,7 +82,7 @@ class RunStore(Protocol):
         """The run of that id."""
 
     async def recent(self, limit: int) -> list[RunRecord]:
-        """The newest runs, newest first."""
+        """The newest runs in brief, newest first."""
 
     async def aclose(self) -> None:
         """Let go of connections."""

@@ -1,8 +1,10 @@
 """One orchestrator, put together from the configuration and run until it is told to stop."""
 
+import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
@@ -16,7 +18,11 @@ from maker.models.llama import LlamaModel
 from maker.models.model import Model
 from maker.models.replica import Endpoint, Timeouts
 from maker.models.slots import SlotLimiter
+from maker.pipeline.work import Tools
 from maker.process import read_pid
+from maker.sandbox.available import available
+from maker.sandbox.sandbox import Sandbox
+from maker.sandbox.values import Unavailable
 from maker.server.app import create_app, guarded
 from maker.server.parts import Parts
 from maker.server.serve import serve
@@ -29,6 +35,8 @@ from maker.telemetry import open_telemetry
 
 log = logging.getLogger(__name__)
 
+SELFTEST_PATIENCE_S = 0.2
+"""How long a look at what is missing waits for a self-test that is still going on."""
 STORES = ("redis", "qdrant", "phoenix")
 BANNER: Mapping[ModeName, str] = {"high": "Reviewer validation", "low": "Planner reflection validation"}
 
@@ -62,15 +70,15 @@ async def open_parts(config: Config, mode: ModeName) -> AsyncIterator[Parts]:
             role: await stack.enter_async_context(_model(config, mode, plans[role])) for role in ROLES
         }
         http = await stack.enter_async_context(readiness.client())
+        trusted = await stack.enter_async_context(_tested_sandbox(config))
         yield Parts(
             mode=mode,
             port=config.port(f"orchestrator-{mode}"),
             limits=config.server,
-            settings=config.mode(mode),
-            models=models,
+            tools=Tools(models, config.mode(mode), trusted, profile=config.profile),
             store=store,
             trace=telemetry.listener,
-            missing=partial(_missing, http, config, where),
+            missing=partial(_missing, http, config, where, trusted),
             embedded=embedded,
         )
 
@@ -105,11 +113,35 @@ def _is_young(config: Config, service: str, seconds: float) -> bool:
     return process is not None and time.time() - process.started < seconds
 
 
-async def _missing(http: httpx.AsyncClient, config: Config, where: Mapping[str, Place]) -> Mapping[str, str]:
+Trusted = Callable[[], Awaitable[Sandbox | Unavailable]]
+
+
+@asynccontextmanager
+async def _tested_sandbox(config: Config) -> AsyncIterator[Trusted]:
+    """The sandbox, whose self-test begins at once and is waited for by whoever needs it first."""
+    testing = asyncio.create_task(available(config))
+
+    async def trusted() -> Sandbox | Unavailable:
+        return await asyncio.shield(testing)
+
+    try:
+        yield trusted
+    finally:
+        testing.cancel()
+        await asyncio.gather(testing, return_exceptions=True)
+
+
+async def _missing(
+    http: httpx.AsyncClient, config: Config, where: Mapping[str, Place], trusted: Trusted
+) -> Mapping[str, str]:
     """What beside the models does not work now; what is embedded in mcp goes with mcp."""
     watched = [place for place in where.values() if place.spec.kind in (*STORES, "mcp") and not place.embedded]
     answers = await readiness.probe_each(http, config, watched)
     missing = {name: answer.detail for name, answer in answers.items() if not answer.ready}
     if "mcp" in missing and where["qdrant"].embedded:
         missing["qdrant"] = "runs inside mcp, which does not answer"
+    with contextlib.suppress(TimeoutError):
+        sandbox = await asyncio.wait_for(trusted(), SELFTEST_PATIENCE_S)
+        if isinstance(sandbox, Unavailable):
+            missing["sandbox"] = f"{sandbox.reason}; {sandbox.fix}"
     return missing

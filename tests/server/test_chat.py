@@ -288,21 +288,6 @@ def test_a_prompt_that_does_not_fit_is_the_callers_error() -> None:
     play(scenario)
 
 
-async def _left(running: Orchestra, body: dict[str, Any], until: Callable[[], object]) -> float:
-    """Send the request on a connection of its own, close it once `until` is true; when it was closed."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
-    data = json.dumps(body).encode()
-    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost:{running.port}\r\nContent-Type: application/json\r\n"
-    writer.write(head.encode() + f"Content-Length: {len(data)}\r\n\r\n".encode() + data)
-    await writer.drain()
-    await running.coder.until(until)
-    closed = asyncio.get_running_loop().time()
-    writer.close()
-    await writer.wait_closed()
-    del reader
-    return closed
-
-
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize(
     "behaviour", [{"stall_first_byte": True}, {"stall_at": 2}, {"tokens": 500, "token_delay_s": 0.02}]
@@ -310,7 +295,7 @@ async def _left(running: Orchestra, body: dict[str, Any], until: Callable[[], ob
 def test_a_client_that_leaves_closes_the_upstream_and_frees_the_slot(stream: bool, behaviour: dict[str, Any]) -> None:
     async def scenario(running: Orchestra) -> None:
         running.coder.behave(**behaviour)
-        closed = await _left(running, question("a b c d", stream=stream), lambda: running.coder.busy == 1)
+        closed = await running.leave(question("a b c d", stream=stream), lambda: running.coder.busy == 1)
         await running.coder.until(lambda: running.coder.open == 0, within_s=2)
         upstream_closed = running.coder.generations[0].closed
         assert upstream_closed is not None
@@ -328,7 +313,7 @@ def test_a_client_that_leaves_closes_the_upstream_and_frees_the_slot(stream: boo
 def test_a_client_that_leaves_while_the_role_loads_leaves_nothing_behind() -> None:
     async def scenario(running: Orchestra) -> None:
         running.coder.behave(loading_s=60)
-        await _left(running, question(stream=True), lambda: len(running.app.extensions["inflight"]) == 1)
+        await running.leave(question(stream=True), lambda: len(running.app.extensions["inflight"]) == 1)
         await running.coder.until(lambda: len(running.app.extensions["inflight"]) == 0, within_s=2)
         assert running.coder.requests == 0
 

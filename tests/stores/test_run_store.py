@@ -8,12 +8,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import redis.asyncio
 
 from maker.config import Home
 from maker.errors import StoreError
-from maker.stores.memory import KEPT_RUNS, MemoryRunStore
+from maker.stores.memory import KEPT_PROGRESS, KEPT_RUNS, MemoryRunStore
 from maker.stores.redis import RedisRunStore
-from maker.stores.run_store import KEPT_S, RunRecord, RunStore
+from maker.stores.run_store import KEPT_S, PROGRESS_KEPT_S, RunRecord, RunStore
 from tests.support import wait_until
 
 PASSWORD = "sesame-sesame"
@@ -73,6 +74,34 @@ def test_recent_runs_come_newest_first_and_no_more_than_asked_for(store: RunStor
     asyncio.run(scenario())
 
 
+def test_recent_runs_come_in_brief_and_one_comes_whole(store: RunStore) -> None:
+    step = {"title": "Write add(a, b)", "made": 2, "inputs": [{"call": "add(1, 2)"}], "candidates": [{"code": "x = 1"}]}
+    whole = RunRecord("run-1", "low", 1.0e6, 0.5, "complete", plan={"summary": "s", "steps": []}, steps=[step])
+
+    async def scenario() -> None:
+        async with opened(store):
+            await store.save(whole)
+            [brief] = await store.recent(9)
+            assert (brief.plan, brief.steps) == (None, [{"title": "Write add(a, b)", "made": 2}])
+            assert await store.load("run-1") == whole
+
+    asyncio.run(scenario())
+
+
+def test_progress_is_kept_under_its_key_until_it_is_dropped(store: RunStore) -> None:
+    async def scenario() -> None:
+        async with opened(store):
+            await store.save_progress("a", "first")
+            await store.save_progress("a", "größer")
+            await store.save_progress("b", "other")
+            assert [await store.load_progress(key) for key in ("a", "b", "c")] == ["größer", "other", None]
+            await store.drop_progress("a")
+            await store.drop_progress("c")
+            assert [await store.load_progress(key) for key in ("a", "b")] == [None, "other"]
+
+    asyncio.run(scenario())
+
+
 def test_saving_again_replaces(store: RunStore) -> None:
     async def scenario() -> None:
         async with opened(store):
@@ -90,6 +119,31 @@ def test_the_memory_store_forgets_the_oldest() -> None:
             await store.save(record(number))
         assert await store.load("run-0") is None
         assert await store.load("run-1") == record(1)
+
+    asyncio.run(scenario())
+
+
+def test_the_memory_store_forgets_progress_after_an_hour_and_the_oldest_of_too_many() -> None:
+    async def scenario() -> None:
+        now = 0.0
+        store = MemoryRunStore(clock=lambda: now)
+        for number in range(KEPT_PROGRESS + 1):
+            await store.save_progress(f"key-{number}", "text")
+        now = PROGRESS_KEPT_S - 1
+        assert [await store.load_progress(f"key-{number}") for number in (0, 1)] == [None, "text"]
+        now = PROGRESS_KEPT_S + 1
+        assert await store.load_progress("key-1") is None
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.processes
+def test_redis_keeps_progress_for_an_hour(redis_socket: Path) -> None:
+    async def scenario() -> None:
+        client = redis.asyncio.Redis(unix_socket_path=str(redis_socket), password=PASSWORD)
+        async with opened(RedisRunStore(redis_socket, PASSWORD)) as store, client:
+            await store.save_progress("a", "text")
+            assert PROGRESS_KEPT_S - 60 < await client.ttl("maker:progress:a") <= PROGRESS_KEPT_S
 
     asyncio.run(scenario())
 

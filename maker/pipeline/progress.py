@@ -1,0 +1,108 @@
+"""What a person reads while a run works: one short line for each event worth one."""
+
+from collections.abc import Mapping
+from typing import assert_never
+
+from maker.pipeline.events import (
+    AnswerDelta,
+    CallFinished,
+    CallStarted,
+    CandidateJudged,
+    Event,
+    InputsWritten,
+    KindDecided,
+    Noted,
+    PlanMade,
+    RoleWaited,
+    RunFailed,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    StageFinished,
+    StageStarted,
+    StepDecided,
+    TrialFinished,
+    TrialStarted,
+    VerdictGiven,
+)
+from maker.pipeline.validate import sentence
+from maker.pipeline.values import Verdict
+
+Silent = (
+    AnswerDelta
+    | CallFinished
+    | CallStarted
+    | KindDecided
+    | RunFailed
+    | RunFinished
+    | RunStarted
+    | StageFinished
+    | StageStarted
+    | TrialFinished
+    | TrialStarted
+)
+
+
+def line(event: Event) -> str:
+    """The line for an event, without its end; empty where there is nothing to say."""
+    match event:
+        case RunResumed():
+            return f"resumed after: {', '.join(event.after)}"
+        case RoleWaited():
+            return f"waiting for the {event.role} to load ({event.seconds:.0f} s)"
+        case PlanMade():
+            steps = "".join(f"\n  {step.number}. {step.title}" for step in event.plan.steps)
+            return f"plan: {event.plan.summary or 'as asked'}{steps}"
+        case InputsWritten():
+            return (
+                f"step {event.step}: {_count(event.calls, 'call')} and {_count(event.checks, 'check')} to run code on"
+            )
+        case CandidateJudged():
+            return _candidate(event)
+        case StepDecided():
+            return _decision(event)
+        case VerdictGiven():
+            return f"{event.role}: {_verdict(event.verdict)}"
+        case Noted():
+            return f"note: {event.text}"
+        case _ if isinstance(event, Silent):
+            return ""
+    assert_never(event)
+
+
+def tally(votes: Mapping[str, int]) -> str:
+    """Ballots, the most first: `3:1`."""
+    return ":".join(map(str, sorted(votes.values(), reverse=True)))
+
+
+def _candidate(event: CandidateJudged) -> str:
+    candidate = event.candidate
+    head = f"candidate {candidate.number} of {event.of}"
+    if candidate.flags:
+        return f"{head}: discarded ({', '.join(candidate.flags)})"
+    if candidate.evidence is None:
+        return f"{head}: not run; vote {tally(event.votes)}"
+    ran = f"{candidate.evidence.passed} of {_count(event.checks, 'check')}" if event.checks else "runs"
+    return f"{head}: {ran}; vote {tally(event.votes)}"
+
+
+def _decision(event: StepDecided) -> str:
+    head = f"step {event.step}"
+    if event.chosen.flags:
+        return f"{head}: every candidate was discarded; going on with candidate {event.chosen.number}"
+    how = "" if event.vote.converged else ", not decided: chosen by score"
+    return f"{head}: vote {tally(event.vote.votes)}, margin {event.vote.margin}{how}; candidate {event.chosen.number}"
+
+
+def _verdict(verdict: Verdict | None) -> str:
+    if verdict is None:
+        return "no verdict that could be read"
+    head = "accepted" if verdict.accepted else "refused"
+    if not verdict.findings:
+        return head
+    first = min(verdict.findings, key=lambda found: ("high", "medium", "low").index(found.severity))
+    return f"{head}, {_count(len(verdict.findings), 'finding')}, {first.severity}: {sentence(first)}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

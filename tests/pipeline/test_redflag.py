@@ -1,0 +1,90 @@
+"""Red flags and the code in a reply: pure functions."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from maker.chat.types import Completion
+from maker.pipeline.redflag import Code, canonical, extract, form_flags
+
+ADD = "def add(a, b):\n    return a + b\n"
+
+
+def flags(text: str, reason: str = "stop") -> tuple[str, ...]:
+    return form_flags(Completion(text, finish_reason=reason), extract(text))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (f"Sure:\n```python\n{ADD}```\nDone.", Code(ADD, "python")),
+        (f"```py src/add.py\n{ADD}```", Code(ADD, "python", "src/add.py")),
+        (f"````python\n{ADD}````", Code(ADD, "python")),
+        (f"~~~\n{ADD}~~~", Code(ADD, "python")),
+        ("```js\nlet a = 1\n```", Code("let a = 1\n", "javascript")),
+        (f"```sh\npip\n```\nthen\n```python\n{ADD}```", Code(ADD, "python")),
+        (ADD, Code(ADD, "python")),
+    ],
+)
+def test_the_longest_block_is_the_code_with_what_its_fence_says(text: str, code: Code) -> None:
+    assert extract(text) == code
+
+
+@pytest.mark.parametrize("text", ["", "Sure", "I would add them.", "```python\ndef add(a, b):", "yes, no"])
+def test_prose_and_open_fences_hold_no_code(text: str) -> None:
+    assert extract(text) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "flag"),
+    [
+        ("def add(a, b):\n    return a +\n", "syntax error"),
+        ("def add(a, b):\n    pass\n", "only stubs"),
+        ('def add(a, b):\n    """Adds."""\n    raise NotImplementedError\n', "only stubs"),
+        ("def add(a, b):\n    # rest of the code\n    return 1\n", "placeholder"),
+        ("def add(a, b):\n    # ... existing code ...\n    return 1\n", "placeholder"),
+        ("def add(a, b):\n    # TODO: write this\n    pass\n", "placeholder"),
+        ("x = 1\n" * 40, "repetition"),
+        ("a = 1\nb = 2\n" * 40, "repetition"),
+        ("\n\n", "empty"),
+    ],
+)
+def test_what_is_wrong_by_form_is_flagged(body: str, flag: str) -> None:
+    assert flag in flags(f"```python\n{body}```")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        ADD,
+        "def noop():\n    pass\n\ndef add(a, b):\n    return a + b\n",
+        "TABLE = [\n" + "".join(f"    {n},\n" for n in range(40)) + "]\n",
+        "def f(*args):\n    return args[...]\n",
+    ],
+)
+def test_sound_code_has_no_flag(body: str) -> None:
+    assert flags(f"```python\n{body}```") == ()
+
+
+def test_a_reply_that_was_cut_off_is_flagged_with_or_without_code() -> None:
+    assert flags(f"```python\n{ADD}```", "length") == ("cut off",)
+    assert flags("```python\ndef add(", "length") == ("cut off",)
+
+
+def test_a_refusal_is_called_one() -> None:
+    assert flags("I'm sorry, I can't help with that.") == ("refuses",)
+
+
+def test_layout_comments_and_docstrings_do_not_make_code_different() -> None:
+    other = 'def add(a,b):\n    """Add."""\n    # sum\n    return (a + b)\n'
+    assert canonical(Code(ADD, "python")) == canonical(Code(other, "python"))
+    assert canonical(Code(ADD, "python")) != canonical(Code(ADD.replace("+", "-"), "python"))
+    assert canonical(Code("let a  = 1\n\n", "javascript")) == canonical(Code("let a = 1", "javascript"))
+
+
+@given(st.text(alphabet="`~ \npydefa(b):x=1#.\t\x00é", max_size=200))
+def test_no_text_breaks_the_reader(text: str) -> None:
+    code = extract(text)
+    form_flags(Completion(text), code)
+    if code:
+        canonical(code)
