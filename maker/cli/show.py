@@ -73,14 +73,15 @@ def counts(status: BundleStatus) -> tuple[int, int]:
 
 
 def reasons(status: BundleStatus) -> list[str]:
-    """A line for each service that is wanted and not ready, and for each that runs embedded."""
+    """A line for each service that is wanted and not ready or runs embedded, and for code that is not run."""
     if status.supervisor_pid is None:
         return []  # one reason for all of them, which the command gives
-    return [
+    services = [
         f"{service.name}: {why}"
         for service in status.services
         if service.wanted and (why := service.embedded or (not service.ready and _why(service)))
     ]
+    return [*services, *([f"code is not run: {status.execution}"] if status.execution else [])]
 
 
 def addresses(status: BundleStatus) -> list[str]:

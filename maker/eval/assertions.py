@@ -26,6 +26,25 @@ def calls(assertion: str, entry_point: str) -> tuple[str, ...]:
     )
 
 
+def equation(assertion: str, entry_point: str) -> tuple[str, str] | None:
+    """The call and the literal of an assertion that a call of the function equals a literal; None for any other."""
+    test = ast.parse(assertion).body[0].test  # type: ignore[attr-defined]
+    if not (isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq)):
+        return None
+    call, literal = ast.unparse(test.left), ast.unparse(test.comparators[0])
+    return (call, literal) if (call,) == calls(assertion, entry_point) and literal_value(literal) is not None else None
+
+
+def literal_value(text: str) -> tuple[object] | None:
+    """The value of a literal, in a tuple of its own; None for what is no literal."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return (ast.literal_eval(text),)
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
+        return None
+
+
 def _assertion(text: str) -> ast.Assert | None:
     """The statement that the text begins with behind `assert`; None where it is none."""
     try:

@@ -10,7 +10,7 @@ from typing import Self
 
 from maker.sandbox.values import Trial
 
-FORMAT = 1
+FORMAT = 2
 """Raised when what is kept, or how a sample is run, changes its meaning: older files are then not read."""
 
 

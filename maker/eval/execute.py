@@ -6,11 +6,11 @@ from itertools import count
 from pathlib import Path
 
 from maker.errors import ServiceError
-from maker.eval.assertions import assertions, calls
+from maker.eval.assertions import assertions, calls, equation, literal_value
 from maker.eval.cache import Record, Shelf
 from maker.eval.problems import Problem
 from maker.sandbox.sandbox import Result, Sandbox, run_many
-from maker.sandbox.values import Call, Check, Evidence, Input, Limits, Trial, Unavailable
+from maker.sandbox.values import Call, Check, Evidence, Input, Limits, Observation, Trial, Unavailable
 
 LIMITS = Limits(input_s=0.5, load_s=3.0, total_s=4.0)
 """An input is a call with small arguments: what does not return soon never will. All take under a second together."""
@@ -37,11 +37,14 @@ class Job:
     """For each reply in which there is an assertion: its tests."""
     calls: tuple[tuple[int, ...], ...]
     """For each test: its inputs."""
+    literals: tuple[str | None, ...]
+    """For each test that says what its one input equals: that literal, and the result decides. The others are run."""
 
     def trial(self, sample: str) -> Trial:
         """One sample on the hidden test, first so that no endless loop in an input uses up its time, and the rest."""
         hidden = Check(f"{self.problem.test}\ncheck({self.problem.entry_point})\n")
-        tried: tuple[Input, ...] = (hidden, *map(Call, self.inputs), *map(Check, self.tests))
+        checks = [Check(test) for test, literal in zip(self.tests, self.literals, strict=True) if literal is None]
+        tried: tuple[Input, ...] = (hidden, *map(Call, self.inputs), *checks)
         return Trial("python", self.problem.prompt + sample, tried, self.problem.entry_point, LIMITS)
 
 
@@ -59,6 +62,7 @@ def prepare(problem: Problem) -> Job:
         inputs=tuple(inputs),
         replies=tuple(tuple(tests[test] for test in reply) for reply in replies),
         calls=tuple(tuple(inputs[call] for call in test) for test in per_test),
+        literals=tuple(found and found[1] for found in (equation(test, problem.entry_point) for test in tests)),
     )
 
 
@@ -98,12 +102,21 @@ async def _run(job: Job, samples: Sequence[str], sandbox: Sandbox, shelf: Shelf,
 def record(job: Job, evidence: Evidence) -> Record:
     """What is kept of the evidence of one trial of the job."""
     hidden, *seen = evidence.observations
-    values = seen[: len(job.inputs)]
+    values, checks = seen[: len(job.inputs)], iter(seen[len(job.inputs) :])
+    decided = (
+        next(checks).kind == "passed" if literal is None else _equals(values[of[0]], literal)
+        for of, literal in zip(job.calls, job.literals, strict=True)
+    )
     return Record(
         results=tuple(one.signature if one.kind == "returned" else None for one in values),
-        passed=tuple(one.kind == "passed" for one in seen[len(job.inputs) :]),
+        passed=tuple(decided),
         right=hidden.kind == "passed",
     )
+
+
+def _equals(seen: Observation, literal: str) -> bool:
+    """Whether the value that was returned equals the literal; a value that is no literal equals none."""
+    return seen.kind == "returned" and literal_value(seen.text) == literal_value(literal) is not None
 
 
 def _numbered(names: Iterable[str]) -> dict[str, int]:

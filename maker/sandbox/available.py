@@ -66,6 +66,14 @@ def last_report(config: Config) -> Report | None:
         return None
 
 
+def standing(config: Config) -> Unavailable | None:
+    """Why code is not run on this machine, as far as can be told without running anything; None if nothing says so."""
+    if sys.platform != "darwin" and installed("bwrap") is None:
+        return NO_BUBBLEWRAP
+    report = last_report(config)
+    return distrusted(report) if report is not None and not report.passed else None
+
+
 def keep(config: Config, report: Report) -> None:
     """Write the report where `last_report` finds it."""
     path = report_path(config)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from maker.config import Config, Target
 from maker.errors import NotRunning
 from maker.models.slots import in_use
+from maker.sandbox.available import standing
 from maker.services.places import Place, places
 from maker.services.processes import memory
 from maker.services.readiness import Readiness, probe_all
@@ -51,7 +52,11 @@ def look(config: Config) -> BundleStatus:
         load_board(config.home, supervisor_pid) or Board(0),
         memory(program.pid for program in programs.values() if program.pid),
     )
-    return BundleStatus(seen.target, supervisor_pid, tuple(_service(seen, place) for place in found.values()))
+    services = tuple(_service(seen, place) for place in found.values())
+    refusal = standing(config)
+    return BundleStatus(
+        seen.target, supervisor_pid, services, execution=f"{refusal.reason}; {refusal.fix}" if refusal else None
+    )
 
 
 def _supervised(config: Config) -> tuple[int | None, Mapping[str, Program]]:

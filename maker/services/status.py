@@ -43,6 +43,8 @@ class BundleStatus:
     target: Target | None
     supervisor_pid: int | None
     services: tuple[ServiceStatus, ...]
+    execution: str | None = None
+    """Why candidates are not run, and what to do about it; None where they are."""
 
     @property
     def ready(self) -> bool:
@@ -62,5 +64,6 @@ class BundleStatus:
             "target": self.target,
             "supervisor_pid": self.supervisor_pid,
             "rss_bytes": self.rss_bytes,
+            "execution": self.execution,
             "services": [asdict(service) for service in self.services],
         }

@@ -1,5 +1,6 @@
 """How a status looks."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,9 @@ def test_the_critical_path_is_the_slowest_of_what_this_start_brought_up(home: Ho
 def test_a_start_that_had_nothing_to_do_says_so(home: Home) -> None:
     status = bundle_status(home)
     assert show.critical_path(status, status, 0.3) == "ready: everything that is needed was running already"
+
+
+def test_a_machine_that_runs_no_code_says_why_and_what_to_do(home: Home) -> None:
+    status = replace(bundle_status(home), execution="bubblewrap is not installed; apt install bubblewrap")
+    assert show.reasons(status)[-1] == "code is not run: bubblewrap is not installed; apt install bubblewrap"
+    assert status.as_json()["execution"] == status.execution

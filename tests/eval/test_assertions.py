@@ -1,6 +1,6 @@
 import pytest
 
-from maker.eval.assertions import assertions, calls
+from maker.eval.assertions import assertions, calls, equation
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,25 @@ def test_assertions_of_a_reply_come_in_one_form(reply: str, expected: tuple[str,
 )
 def test_calls_of_an_assertion_are_inputs(assertion: str, expected: tuple[str, ...]) -> None:
     assert calls(assertion, "f") == expected
+
+
+@pytest.mark.parametrize(
+    ("assertion", "expected"),
+    [
+        ("assert f(1) == [2, (3,)]", ("f(1)", "[2, (3,)]")),
+        ("assert f(g(x), k=2) == -1.5", ("f(g(x), k=2)", "-1.5")),
+        ("assert f(1) == None", ("f(1)", "None")),
+        ("assert f(1) == set()", ("f(1)", "set()")),
+        ("assert f(1) == {2, 3}, 'f'", ("f(1)", "{2, 3}")),
+        ("assert f(1) == g(1)", None),
+        ("assert f(1) == f(1)", None),
+        ("assert f(f(1)) == 2", None),
+        ("assert 2 == f(1)", None),
+        ("assert f(1) == 2 == 2", None),
+        ("assert f(1) is None", None),
+        ("assert f(1)", None),
+        ("assert f(1)[0] == 2", None),
+    ],
+)
+def test_an_assertion_may_say_what_a_call_equals(assertion: str, expected: tuple[str, str] | None) -> None:
+    assert equation(assertion, "f") == expected

@@ -6,8 +6,9 @@ import pytest
 
 from maker.errors import ServiceError
 from maker.eval.cache import Record
-from maker.eval.execute import Job, execute, prepare
+from maker.eval.execute import Job, execute, prepare, record
 from maker.eval.problems import Problem
+from maker.sandbox.values import Call, Check, Evidence, Kind, Observation
 from tests.eval.recorded import BROKEN, CONSTANT, PROBLEMS, RAISES, RIGHT, WRONG, TrustedSandbox, problem
 
 
@@ -26,6 +27,8 @@ def test_a_problem_is_taken_apart() -> None:
     assert job.replies == ((0, 1, 2), (3, 4), (5,))
     assert job.calls == ((0,), (1,), (2,), (3,), (4,), (5,))
     assert job.tests[4] == "assert add(4, 3) == 1"
+    assert job.literals == ("3", "10", "7", "2", "1", None)
+    assert [item for item in job.trial("").inputs[7:] if isinstance(item, Check)] == [Check(job.tests[5])]
 
 
 def test_of_a_long_reply_the_first_five_assertions_count() -> None:
@@ -84,3 +87,31 @@ def test_a_damaged_cache_is_run_again(tmp_path: Path) -> None:
         sandbox = TrustedSandbox()
         assert executed(jobs()[:1], sandbox, tmp_path) == first
         assert len(sandbox.trials) == 5
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "literal", "passed"),
+    [
+        ("returned", "[1, 2]", "[1, 2]", True),
+        ("returned", "1.0", "1", True),
+        ("returned", "True", "1", True),
+        ("returned", "{2, 1}", "{1, 2}", True),
+        ("returned", "set()", "set()", True),
+        ("returned", "{'b': 1, 'a': 2}", "{'a': 2, 'b': 1}", True),
+        ("returned", "None", "None", True),
+        ("returned", "(1, 2)", "[1, 2]", False),
+        ("returned", "'1'", "1", False),
+        ("returned", "iterator[1, 2]", "[1, 2]", False),
+        ("returned", "<function f>", "None", False),
+        ("returned", "nan", "None", False),
+        ("returned", "(" * 4000, "None", False),
+        ("raised", "1", "1", False),
+        ("too long", "", "''", False),
+    ],
+)
+def test_a_result_decides_a_test_that_says_what_it_equals(kind: Kind, text: str, literal: str, passed: bool) -> None:
+    line = problem("Sum/9", [RIGHT], [f"add(1, 2) == {literal}"])
+    job = prepare(Problem.model_validate_json(json.dumps(line)))
+    assert job.trial(RIGHT).inputs[1:] == (Call("add(1, 2)"),)
+    seen = Evidence(True, (Observation("failed"), Observation(kind, text)))
+    assert record(job, seen).passed == (passed,)

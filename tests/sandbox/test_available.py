@@ -18,6 +18,7 @@ from maker.sandbox.available import (
     output_of,
     remedy,
     report_path,
+    standing,
 )
 from maker.sandbox.bubblewrap import BubblewrapConfinement, find_parts
 from maker.sandbox.linux import Bubblewrap
@@ -162,3 +163,12 @@ def test_makers_own_part_is_compiled_once_and_readable_by_all(tmp_path: Path) ->
     assert compiled(tmp_path, tag="test") == place
     assert place.stat().st_mtime_ns == before
     assert list(tmp_path.iterdir()) == [place]
+
+
+def test_what_is_known_without_running_anything(settings: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert standing(settings) is None
+    keep(settings, Report("key", (Finding("network", held=False, detail="it connected"),)))
+    refusal = standing(settings)
+    assert refusal is not None and "network" in refusal.reason
+    monkeypatch.setattr("maker.sandbox.available.installed", lambda name: None)
+    assert standing(settings) == NO_BUBBLEWRAP
