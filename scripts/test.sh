@@ -19,7 +19,7 @@ case ${1:-} in
         sed -n '2,8s/^# \{0,1\}//p' "$0"
         exit
         ;;
-    fast) which='not processes and not phoenix and not engines and not full' ;;
+    fast) which='not processes and not phoenix and not engines and not full and not slow' ;;
     full) which='not engines' ;;
     engines)
         which=engines

@@ -76,7 +76,7 @@ def serving(settings: Config, **environment: str) -> Iterator[subprocess.Popen[b
             command.argv, env=child_environment(**command.env, **environment), stdout=out, stderr=subprocess.STDOUT
         )
     try:
-        wait_until(lambda: answers(settings, process), within_s=100, why="phoenix is ready")
+        wait_until(lambda: answers(settings, process), within_s=200, why="phoenix is ready")
         yield process
     except AssertionError:
         print(tail(log))
