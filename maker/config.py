@@ -99,9 +99,20 @@ class Mode(Section):
     max_tokens: int = Field(4096, ge=1, description="Longest answer in tokens.")
     k: int = Field(2, ge=1, le=20, description="Lead over every other behaviour that decides a vote.")
     max_candidates: int = Field(8, ge=1, le=64, description="Candidates for one step and round at most.")
+    diversity: float = Field(
+        0, ge=0, le=1, description="Share of a vote's later waves that gpt-oss writes, where it runs, not the coder."
+    )
     max_rounds: int = Field(2, ge=0, le=5, description="Revisions after a validator's refusal.")
     max_steps: int = Field(6, ge=1, le=50, description="Steps of a plan at most.")
     max_inputs: int = Field(8, ge=0, le=64, description="Calls, and checks, that candidates are run on, at most each.")
+    read_only_tools: tuple[str, ...] = Field(
+        (), description="Tools of agents that change nothing, besides those maker knows: called without a vote."
+    )
+    max_context: int = Field(
+        12_000,
+        ge=0,
+        description="Characters of a repository's excerpts that are put before a task at most; 0 for none.",
+    )
     wall_clock_s: float = Field(900, gt=0, description="Longest run.")
     first_token_timeout_s: float = Field(120, gt=0, description="Longest silence before a model's first token.")
     idle_timeout_s: float = Field(30, gt=0, description="Longest silence between two tokens.")
@@ -147,6 +158,14 @@ class Phoenix(Section):
     retention_days: int = Field(30, ge=0, description="Days to keep traces; 0 keeps them for ever.")
 
 
+class Outside(Section):
+    """A server that maker does not start, for what its own models do not do."""
+
+    url: str | None = Field(None, pattern=r"^https?://", description="OpenAI-compatible server; ends in /v1.")
+    model: str | None = Field(None, description="The id to ask it for; the client's own where left out.")
+    api_key: str | None = Field(None, description="Key that the server asks for, if it does.")
+
+
 class Config(Section):
     """Everything maker can be told; `home` is where it was read."""
 
@@ -162,6 +181,8 @@ class Config(Section):
     redis: Redis = Redis()
     qdrant: Qdrant = Qdrant()
     phoenix: Phoenix = Phoenix()
+    embeddings: Outside = Field(Outside(), description="Who answers /v1/embeddings; a server with an embedding model.")
+    rerank: Outside = Field(Outside(), description="Who answers /v1/rerank; a server with a reranking model.")
     home: "Home" = Field(exclude=True)
 
     def port(self, service: str) -> int:
@@ -224,6 +245,11 @@ class Home:
     def workspaces(self) -> Path:
         """The registered workspace roots."""
         return self.root / "workspaces.json"
+
+    @property
+    def clients(self) -> Path:
+        """What maker wrote into which client's files, so that it can take it out again."""
+        return self.root / "clients.json"
 
     @property
     def run(self) -> Path:
@@ -295,6 +321,21 @@ def mode(environ: Mapping[str, str] | None = None) -> ModeName:
         if value == name:
             return name
     raise ConfigError(f"MAKER_MODE is {value!r}; set it to high or low")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The machine and the user, as far as other programs' files depend on them."""
+
+    platform: str
+    """As `sys.platform`: darwin or linux."""
+    home: Path
+    environ: Mapping[str, str]
+
+
+def surroundings() -> Surroundings:
+    """Where this process runs."""
+    return Surroundings(sys.platform, Path.home(), dict(os.environ))
 
 
 def child_environment(**changes: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 MakerError                    `code`: stable machine word; str(): one sentence that says what to do
 ├── ConfigError               maker.toml, MAKER_HOME or the environment is wrong
+│   └── ClientFileError       an editor's file cannot be changed safely, so it was not
 ├── RequestError              the caller's request is wrong; `param` names the field
 │   ├── ModelNotFound         an id that this port does not serve
 │   ├── ContextOverflow       the prompt does not fit a slot
@@ -42,6 +43,12 @@ class ConfigError(MakerError):
     """The configuration cannot be used; names the file, the key and what is allowed there."""
 
     code = "config_error"
+
+
+class ClientFileError(ConfigError):
+    """A client's file is not what its name promises, or too tangled to be changed safely; nothing was written."""
+
+    code = "client_file_error"
 
 
 class RequestError(MakerError):

@@ -19,6 +19,7 @@ from opentelemetry.trace import StatusCode
 from maker.chat.types import ChatRequest, Completion, Sampling, TextDelta, ToolCall, Usage
 from maker.config import Config, Home
 from maker.pipeline import events
+from maker.pipeline.repository import Excerpt
 from maker.pipeline.values import Outcome, Task
 from maker.telemetry import SHUTDOWN_S, Telemetry, open_telemetry
 from tests.phoenix_support import get, shared
@@ -287,6 +288,40 @@ def test_a_trace_of_the_pipeline_tells_trials_vote_and_verdict() -> None:
     assert attributes(validate, "verdict", "findings") == {"verdict": "accepted", "findings": 1}
     stages = ["plan", "tests", "code", "validate"]
     assert [span.name for span in spans if span.parent and span.parent.span_id == run.context.span_id] == stages
+
+
+@pytest.mark.parametrize("capture", [True, False])
+def test_a_search_of_the_repository_is_a_retriever_with_its_documents(capture: bool) -> None:
+    excerpt = Excerpt("shop/cart.py", 3, 9, SECRET, 2.5)
+    kept = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    report(
+        Telemetry(provider, capture_content=capture),
+        events.RunStarted(TASK),
+        events.StageStarted("context"),
+        events.ExcerptsSought("shop", SECRET),
+        events.ExcerptsFound((excerpt,), 0),
+        events.StageFinished("context"),
+        events.StageStarted("context"),
+        events.ExcerptsSought("shop", SECRET),
+        events.ExcerptsFound((), 0, "mcp does not answer"),
+        events.StageFinished("context"),
+        events.RunFinished(Outcome(TASK, ())),
+    )
+    provider.shutdown()
+    spans = list(kept.get_finished_spans())
+    found, failed = named(spans, "search")
+    stage = named(spans, "context")[0]
+    said = dict(found.attributes or {})
+    assert found.parent and found.parent.span_id == stage.context.span_id
+    assert said["openinference.span.kind"] == "RETRIEVER"
+    assert said["retrieval.documents.0.document.id"] == "shop/cart.py:3-9"
+    assert said["retrieval.documents.0.document.score"] == 2.5
+    assert (said.get("retrieval.documents.0.document.content"), said.get("input.value")) == (
+        (SECRET, SECRET) if capture else (None, None)
+    )
+    assert failed.status.description == "retrieval_failed"
 
 
 def test_a_run_that_ends_within_a_trial_closes_every_span() -> None:

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,7 +14,8 @@ from maker.chat.sse import Decoder
 from maker.cli.session import Session
 from maker.cli.terminal import console, plain
 from maker.config import MODES, Config, ModeName
-from maker.errors import MakerError, NotReady, NotRunning, RequestError
+from maker.errors import MakerError, NotReady, NotRunning, RequestError, ToolError
+from maker.tools import registry
 
 Json = dict[str, Any]
 
@@ -36,6 +38,8 @@ Examples:
 @click.pass_obj
 def ask(session: Session, mode: ModeName, max_tokens: int | None, as_json: bool, text: tuple[str, ...]) -> None:
     """Ask a question and print the answer.
+
+    In a registered repository the question is about that: see `maker workspace`.
 
     The answer goes to standard output as it comes; progress and what the model thinks go to standard error.
     """
@@ -138,7 +142,7 @@ class Answer:
 def _stream(config: Config, mode: ModeName, body: Json) -> Iterator[Iterator[bytes]]:
     port = config.port(f"orchestrator-{mode}")
     key = config.server.api_key
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    headers = {**({"Authorization": f"Bearer {key}"} if key else {}), **_here(config)}
     url = f"http://127.0.0.1:{port}/v1/chat/completions"
     try:
         with (
@@ -155,6 +159,14 @@ def _stream(config: Config, mode: ModeName, body: Json) -> Iterator[Iterator[byt
         raise NotReady(f"orchestrator-{mode} went silent; see `maker logs orchestrator-{mode}`") from error
     except httpx.HTTPError as error:
         raise MakerError(f"the connection to orchestrator-{mode} broke: {error}") from error
+
+
+def _here(config: Config) -> dict[str, str]:
+    """The header that names the repository of the current folder, if it is registered."""
+    try:
+        return {"x-maker-workspace": registry.find(config.home, str(Path.cwd())).path.as_uri()}
+    except (ToolError, OSError):  # the folder may be gone
+        return {}
 
 
 def _refusal(status: int, body: bytes) -> MakerError:

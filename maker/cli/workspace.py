@@ -12,6 +12,7 @@ from maker.tools import registry
     epilog="""\b
 Examples:
   maker workspace add ~/src/shop
+  maker workspace add --trust .
   maker workspace list
   maker workspace rm shop
 """
@@ -25,11 +26,12 @@ def workspace() -> None:
 
 @workspace.command()
 @click.argument("path", type=click.Path(path_type=Path), default=Path("."))
+@click.option("--trust", is_flag=True, help="Let its own tests be run, in the sandbox, on code written for it.")
 @click.pass_obj
-def add(session: Session, path: Path) -> None:
+def add(session: Session, path: Path, trust: bool) -> None:
     """Register a repository: the current folder if no PATH is given."""
-    added = registry.add(session.home(), path)
-    click.echo(f"added {added.name}: {added.path}")
+    added = registry.add(session.home(), path, trust=trust)
+    click.echo(f"added {added.name}: {added.path}{' (trusted)' if added.trusted else ''}")
 
 
 @workspace.command(name="list")
@@ -39,7 +41,7 @@ def list_(session: Session) -> None:
     found = registry.load(session.home())
     width = max((len(each.name) for each in found), default=0)
     for each in found:
-        click.echo(f"{each.name:{width}}  {each.path}")
+        click.echo(f"{each.name:{width}}  {each.path}{'  trusted' if each.trusted else ''}")
     if not found:
         click.echo("maker: no workspace yet; add one with `maker workspace add PATH`", err=True)
 

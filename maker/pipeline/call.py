@@ -2,12 +2,22 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
-from maker.chat.types import ChatRequest, Collector, Completion, Delta, ReasoningDelta, TextDelta, ToolCallDelta, Usage
+from maker.chat.types import (
+    ChatRequest,
+    Collector,
+    Completion,
+    Delta,
+    JsonObject,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+)
 from maker.errors import MakerError
 from maker.models.model import Model
 from maker.pipeline.events import CallFinished, CallStarted, Emit
@@ -20,10 +30,20 @@ class Ledger:
     usage: dict[str, Usage] = field(default_factory=dict)
     waited_s: float = 0.0
     """Seconds spent waiting for models; calls side by side count each second once for each."""
+    prompts: dict[tuple[str, int], tuple[Sequence[JsonObject], int]] = field(default_factory=dict)
+    """By role and identity of the messages: those messages, and how many tokens they are."""
     numbers: "count[int]" = field(default_factory=count)
 
-    def charge(self, role: str, usage: Usage) -> None:
-        """Add the tokens of one call."""
+    def charge(self, role: str, messages: Sequence[JsonObject], usage: Usage) -> None:
+        """Add the tokens of one call.
+
+        A call that was left reports none of its prompt: an earlier one with the same messages may have.
+        """
+        key = role, id(messages)
+        if usage.prompt_tokens:
+            self.prompts[key] = messages, usage.prompt_tokens
+        elif key in self.prompts:
+            usage = replace(usage, prompt_tokens=self.prompts[key][1])
         self.usage[role] = self.usage.get(role, Usage()) + usage
 
 
@@ -85,5 +105,5 @@ async def call(model: Model, request: ChatRequest, *, stage: str, ledger: Ledger
     finally:
         completions = reply.completions if reply else ()
         if reply:
-            ledger.charge(model.role, reply.usage)
+            ledger.charge(model.role, request.messages, reply.usage)
         await emit(CallFinished(number, model.role, completions, error))

@@ -7,33 +7,58 @@ from dataclasses import replace
 
 from maker.chat.types import ChatRequest, Collector, Completion, Finish, JsonObject, Sampling
 from maker.errors import ModelError, ModelUnavailable
+from maker.models.model import Model
 from maker.pipeline.call import Reply, call
 from maker.pipeline.events import TrialFinished, TrialStarted
+from maker.pipeline.language import SCRIPTS, language_of
+from maker.pipeline.prompts import text_of
 from maker.pipeline.redflag import canonical, extract, form_flags
+from maker.pipeline.repository import Copy
 from maker.pipeline.values import Candidate, Step
 from maker.pipeline.work import Work
-from maker.sandbox.values import Evidence, Input, Trial, Unavailable
+from maker.sandbox.values import Evidence, Input, Language, Mount, Trial, Unavailable
+
+RUNNABLE: dict[str, Language] = {"python": "python", "javascript": "javascript", "typescript": "typescript"}
+PLACE = "/opt/repository"
+"""Where a candidate finds the repository."""
 
 
 @asynccontextmanager
-async def wave(work: Work, messages: Sequence[JsonObject], count: int) -> AsyncIterator[AsyncIterator[Completion]]:
-    """Ask the coder for `count` candidates in one request; each comes as soon as it is whole.
+async def wave(
+    work: Work, messages: Sequence[JsonObject], count: int, role: str = "coder", *, before: int = 0
+) -> AsyncIterator[AsyncIterator[Completion]]:
+    """Ask the coder (or another role that is ready) for `count` candidates in one request; each comes once it is whole.
 
     Leaving the context cancels those that are still being written. A candidate whose call fails never comes.
+    A client's seed is moved on by the number of candidates `before`: else each wave would write the first one again.
 
     Raises:
         ModelUnavailable: the coder is down.
     """
-    coder = await work.ready("coder")
+    seed = work.task.request.sampling.seed
+    coder = await work.ready(role) if role == "coder" else work.tools.models[role]
     sampling = replace(
         work.task.request.sampling,
         temperature=work.task.request.sampling.temperature or work.mode.temperature,
         max_tokens=min(work.task.request.sampling.max_tokens or work.mode.max_tokens, work.mode.max_tokens),
         n=count,
+        seed=None if seed is None else seed + before,
     )
-    request = ChatRequest(tuple(messages), sampling=_sampled(sampling))
+    async with sample(work, coder, ChatRequest(tuple(messages), sampling=_sampled(sampling)), "code") as replies:
+        yield replies
+
+
+@asynccontextmanager
+async def sample(
+    work: Work, coder: Model, request: ChatRequest, stage: str
+) -> AsyncIterator[AsyncIterator[Completion]]:
+    """The choices of one request, each as soon as it is whole; leaving the context cancels the rest.
+
+    Raises:
+        ModelUnavailable: the coder is down.
+    """
     async with AsyncExitStack() as stack:
-        asking = call(coder, request, stage="code", ledger=work.ledger, emit=work.emit)
+        asking = call(coder, request, stage=stage, ledger=work.ledger, emit=work.emit)
         yield _whole(work, stack, asking)
 
 
@@ -54,9 +79,9 @@ async def _whole(
             collector.add(delta)
             if isinstance(delta, Finish):
                 yield collector.completion()
-    except ModelUnavailable:
-        raise
     except ModelError as error:
+        if isinstance(error, ModelUnavailable) and error.role == "coder":
+            raise
         await work.note(f"candidates were lost: {error}")
 
 
@@ -87,9 +112,9 @@ def behaviour_flags(evidence: Evidence) -> tuple[str, ...]:
     """What a trial says against counting a candidate at all."""
     if not evidence.loads:
         return (f"does not load: {evidence.load_error}" if evidence.load_error else "does not load",)
-    if evidence.observations and not any(
-        seen.kind in ("returned", "passed", "failed") for seen in evidence.observations
-    ):
+    kinds = {seen.kind for seen in evidence.observations}
+    # A check fails whatever its call does: where there are calls, those tell. Checks alone may just be wrong.
+    if kinds and kinds != {"failed"} and not kinds & {"returned", "passed"}:
         return ("raises on every input",)
     return ()
 
@@ -103,11 +128,11 @@ async def _try(
     if isinstance(sandbox, Unavailable):
         await work.note(f"code was not run: {sandbox.reason}; {sandbox.fix}")
         return None
-    if candidate.language != "python":
-        await work.note(f"{candidate.language or 'this kind of'} code was not run: only Python is, so far")
+    spoken = language_of(step, text_of(work.task.request.messages))
+    if why := unfit(candidate.language, spoken, inputs):
+        await work.note(f"{candidate.language or 'this kind of'} code was not run: {why}")
         return None
-    before = [one.code for one in earlier if one.language == candidate.language]
-    trial = Trial("python", "\n\n".join([*before, candidate.code]), inputs)
+    trial = trial_of(candidate, inputs, earlier, work.copy)
     await work.emit(TrialStarted(step.number, candidate.number))
     async with work.waiting():
         result = await sandbox.run(trial)
@@ -117,6 +142,43 @@ async def _try(
         return None
     await work.emit(TrialFinished(step.number, candidate.number, result))
     return result
+
+
+def unfit(language: str, spoken: str, inputs: tuple[Input, ...]) -> str:
+    """Why code of this language is not run on inputs of that one; empty if it is.
+
+    Python is run without inputs too, to see whether it loads; a script may need a browser for that.
+    """
+    if language not in RUNNABLE:
+        return "only Python, JavaScript and TypeScript are"
+    if language in SCRIPTS and not inputs:
+        return "there is nothing to run it on"
+    return f"its tests are {spoken}" if inputs and (language in SCRIPTS) != (spoken in SCRIPTS) else ""
+
+
+def trial_of(candidate: Candidate, inputs: tuple[Input, ...], earlier: Sequence[Candidate], copy: Copy | None) -> Trial:
+    """The candidate behind the earlier steps' code, over the repository's copy where there is one."""
+    before = [one for one in earlier if one.language == candidate.language]
+    files = [file for one in (candidate, *before) if (file := _below(one.path))]
+    beside = copy is not None or len(set(files)) > 1
+    return Trial(
+        RUNNABLE[candidate.language],
+        "\n\n".join([*(one.code for one in before), candidate.code]),
+        inputs,
+        mounts=_mounts(copy) if copy else (),
+        files=tuple(dict.fromkeys(files)) if beside and files[:1] == [candidate.path] else (),
+    )
+
+
+def _mounts(copy: Copy) -> tuple[Mount, ...]:
+    """The copy, and its `src` where it has one: modules are found in both."""
+    inside = [Mount(copy.root / "src", f"{PLACE}/src", importable=True)] if (copy.root / "src").is_dir() else []
+    return (Mount(copy.root, PLACE, importable=True), *inside)
+
+
+def _below(path: str) -> str:
+    """The path, if it is one below the repository."""
+    return "" if not path or path.startswith("/") or ".." in path.split("/") else path
 
 
 def _only(files: Sequence[str]) -> str:

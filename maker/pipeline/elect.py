@@ -1,5 +1,6 @@
 """The vote on one step: waves of candidates until one behaviour is ahead of every other by k, else the best score."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -43,11 +44,11 @@ async def elect(
         race: Race[str] = Race(work.mode.k)
         made: list[Candidate] = []
         limit = work.mode.max_candidates
-        lost = 0
+        lost = waves = 0
         while race.leader is None and len(made) < limit and lost <= LOST_WAVES:
             count = min(race.k if not made else LATER_WAVE, limit - len(made))
             before = len(made)
-            async with wave(work, messages, count) as replies:
+            async with wave(work, messages, count, await _writer(work, waves), before=len(made)) as replies:
                 async for reply in replies:
                     candidate = await judge(work, reply, len(made) + 1, step, inputs, earlier)
                     made.append(candidate)
@@ -56,10 +57,21 @@ async def elect(
                     await work.emit(CandidateJudged(step.number, candidate, limit, _checks(inputs), dict(race.votes)))
                     if race.leader is not None and len(made) - before < count:
                         break  # the rest are losers: leaving cancels them
+            waves += 1
             lost += len(made) == before
             if len(made) >= limit and not race.votes and limit == work.mode.max_candidates:
                 limit += work.mode.k  # all flagged: one more wave
         return await _decide(work, step, race, made, inputs)
+
+
+async def _writer(work: Work, number: int) -> str:
+    """Who writes wave `number`, the first being 0: a share of the later ones is gpt-oss's, spread evenly.
+
+    Another model makes other mistakes: one that the coder likes to make is not agreed on.
+    """
+    share, model = work.mode.diversity, work.tools.models.get("gpt-oss")
+    turn = math.floor(number * share) > math.floor((number - 1) * share) if number else False
+    return "gpt-oss" if turn and model is not None and await model.state() == "ready" else "coder"
 
 
 async def _decide(

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from maker.chat.types import ChatRequest, Completion, Delta
+from maker.pipeline.repository import Excerpt
 from maker.pipeline.values import Candidate, Kind, Outcome, Plan, Task, Verdict, Vote
 from maker.sandbox.values import Evidence
 
@@ -75,6 +76,24 @@ class KindDecided:
 
 
 @dataclass(frozen=True, slots=True)
+class ExcerptsSought:
+    """The repository is being searched for what the request is about."""
+
+    workspace: str
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExcerptsFound:
+    """What every role will read of the repository; `error` says why it could not be searched."""
+
+    excerpts: tuple[Excerpt, ...]
+    left_out: int
+    """Found, but there was no room for them."""
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PlanMade:
     """The task is decomposed."""
 
@@ -88,6 +107,8 @@ class InputsWritten:
     step: int
     calls: int
     checks: int
+    own: int = 0
+    """Checks among them that are a trusted repository's own tests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +199,8 @@ Event = (
     | CallStarted
     | CallFinished
     | KindDecided
+    | ExcerptsSought
+    | ExcerptsFound
     | PlanMade
     | InputsWritten
     | TrialStarted

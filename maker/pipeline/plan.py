@@ -1,16 +1,19 @@
 """Decomposing the task, and writing what its candidates will be run on. The coder does neither."""
 
 import ast
+import asyncio
 import re
 from collections.abc import Iterable
 
 from maker.errors import ModelError, ModelReplyError
-from maker.pipeline import prompts
+from maker.pipeline import prompts, syntax
 from maker.pipeline.events import InputsWritten, PlanMade
+from maker.pipeline.language import DEFAULT, SCRIPTS, language_of
+from maker.pipeline.own_tests import own_tests
 from maker.pipeline.replies import PlanReply, TestsReply
 from maker.pipeline.values import Plan, Step
 from maker.pipeline.work import Work
-from maker.sandbox.values import Call, Check, Input
+from maker.sandbox.values import Call, Check, Input, Unavailable
 
 DOCTEST = re.compile(r"^\s*>>> (.+)\n\s*(?!>>>)(\S.*)$", re.MULTILINE)
 ARROW = re.compile(
@@ -41,24 +44,48 @@ async def plan(work: Work) -> Plan:
 
 
 async def inputs(work: Work, step: Step) -> tuple[Input, ...]:
-    """What the step's candidates are run on: the user's own examples first, then the tester's calls and checks."""
+    """What the step's candidates are run on, in the step's language: the user's own examples first, then the tester's
+    calls and checks, then what a trusted repository has for the step's files. Nothing where they cannot be run."""
     limit = work.mode.max_inputs
-    if not limit:
+    language = language_of(step, prompts.text_of(work.task.request.messages))
+    if not limit or not await _can_run(work, language):
         return ()
     async with work.stage("tests"):
         calls: list[str] = []
-        checks = examples(prompts.text_of(work.task.request.messages))
+        checks = examples(prompts.text_of(work.task.request.messages), language)
         tester = await _tester(work)
-        messages = work.prompt("tests", title=step.title, detail=step.detail, max_inputs=limit)
+        name = "tests" if language == DEFAULT else "tests_js"
+        messages = work.prompt(name, title=step.title, detail=step.detail, max_inputs=limit)
         try:
             reply = await work.reply(tester, messages, TestsReply, stage="tests")
             calls, checks = reply.calls, [*checks, *reply.checks]
         except ModelError as error:
             await work.note(f"no tests were written for step {step.number}: {error}")
-        found = usable(calls, checks, limit)
+        found = usable(calls, checks, limit, language)
+        own = await _own_tests(work, step, limit) if language == DEFAULT else ()
         count = sum(isinstance(item, Call) for item in found)
-        await work.emit(InputsWritten(step.number, count, len(found) - count))
-        return found
+        await work.emit(InputsWritten(step.number, count, len(found) - count + len(own), len(own)))
+        return (*found, *own)
+
+
+async def _can_run(work: Work, language: str) -> bool:
+    """Whether tests are worth writing; where they are not, the candidates' own note says why they are not run."""
+    if language not in SCRIPTS:
+        return language == DEFAULT
+    async with work.waiting():
+        sandbox = await work.tools.sandbox()
+    if isinstance(sandbox, Unavailable):
+        return False
+    if why := sandbox.supports("typescript" if language == "typescript" else "javascript"):
+        await work.note(f"{language} code is not run: {why.reason}; {why.fix}")
+        return False
+    return True
+
+
+async def _own_tests(work: Work, step: Step, limit: int) -> tuple[Input, ...]:
+    if work.copy is None or not work.copy.trusted:
+        return ()
+    return await asyncio.to_thread(own_tests, work.copy.root, step.files, limit)
 
 
 async def _tester(work: Work) -> str:
@@ -67,18 +94,36 @@ async def _tester(work: Work) -> str:
     return "gpt-oss" if model is not None and await model.state() == "ready" else "planner"
 
 
-def examples(text: str) -> list[str]:
-    """The examples a user wrote, as assert statements: doctests, `f(1) -> 2`, `f(1) == 2`, and asserts themselves."""
+def examples(text: str, language: str = DEFAULT) -> list[str]:
+    """The examples a user wrote, as assertions: doctests, `f(1) -> 2`, `f(1) == 2`, and asserts themselves."""
     pairs = [*DOCTEST.findall(text), *ARROW.findall(text)]
-    written = [*(f"assert {call} == {value}" for call, value in pairs), *ASSERT.findall(text)]
+    if language in SCRIPTS:
+        valued = [(call, value) for call, value in pairs if syntax.is_call(call) and syntax.is_value(value)]
+        return list(dict.fromkeys(f"assert.deepStrictEqual({call}, {value})" for call, value in valued))
+    said = (f"assert {call} == {value}" for call, value in pairs)
+    written = [*filter(_has_values_only, said), *ASSERT.findall(text)]
     return [one for one in dict.fromkeys(written) if _parses(one, "exec")]
 
 
-def usable(calls: Iterable[str], checks: Iterable[str], limit: int) -> tuple[Input, ...]:
-    """What of it is Python of the right form, each once and at most `limit` of each kind; checks lend their calls."""
-    good = [check for check in dict.fromkeys(map(str.strip, checks)) if _is_check(check)][:limit]
-    borrowed = [call for check in good for call in _calls_in(check)]
-    wanted = [call for call in dict.fromkeys([*map(str.strip, calls), *borrowed]) if _is_call(call)][:limit]
+def _has_values_only(check: str) -> bool:
+    """Whether it reads no name but those it calls: `f(a, b) -> a + b` says what f does and is no example."""
+    tree = _parses(check, "exec") or ast.Module([], [])
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    return not any(
+        isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and id(node) not in called
+        for node in ast.walk(tree)
+    )
+
+
+def usable(calls: Iterable[str], checks: Iterable[str], limit: int, language: str = DEFAULT) -> tuple[Input, ...]:
+    """What of it has the right form, each once and at most `limit` of each kind; checks lend their calls."""
+    forms = (
+        (syntax.is_call, syntax.is_check, syntax.calls_in) if language in SCRIPTS else (_is_call, _is_check, _calls_in)
+    )
+    is_call, is_check, calls_in = forms
+    good = [check for check in dict.fromkeys(map(str.strip, checks)) if is_check(check)][:limit]
+    borrowed = [call for check in good for call in calls_in(check)]
+    wanted = [call for call in dict.fromkeys([*map(str.strip, calls), *borrowed]) if is_call(call)][:limit]
     return (*map(Call, wanted), *map(Check, good))
 
 

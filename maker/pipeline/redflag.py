@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 
 from maker.chat.types import Completion
+from maker.pipeline import syntax
 
 FENCE = re.compile(r"^(`{3,}|~{3,})[ \t]*([^\n`]*)\n(.*?)^\1[ \t]*$", re.MULTILINE | re.DOTALL)
 PLACEHOLDERS = re.compile(
@@ -21,7 +22,20 @@ BARE_TODO = re.compile(
     r"^\s*(#|//)\s*(TODO|FIXME)\b[^\n]*\n\s*(pass|return|\.\.\.|raise NotImplemented)?", re.MULTILINE
 )
 REFUSAL = re.compile(r"^\s*(i('m| am) (sorry|unable|not able)|i can(no|')t|as an ai)\b", re.IGNORECASE)
-LANGUAGES = {"py": "python", "python3": "python", "js": "javascript", "node": "javascript", "ts": "typescript"}
+LANGUAGES = {
+    "py": "python",
+    "python3": "python",
+    "js": "javascript",
+    "mjs": "javascript",
+    "node": "javascript",
+    "ts": "typescript",
+    "golang": "go",
+    "rs": "rust",
+    "c++": "cpp",
+    "sh": "bash",
+    "shell": "bash",
+}
+"""What people write for a language's name."""
 TELLING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Assign, ast.Call)
 """What bare text must have one of to be taken for Python."""
 REPEATED_LINES = 12
@@ -121,7 +135,8 @@ def canonical(code: Code) -> str:
     """A form in which code that differs only in layout and comments is equal: for votes where nothing can be run."""
     if code.language == "python" and _python_error(code.text) is None:
         return ast.dump(_without_docstrings(ast.parse(code.text)))
-    return "\n".join(" ".join(line.split()) for line in code.text.splitlines() if line.strip())
+    tree = syntax.canonical(code.text, code.language)
+    return tree or "\n".join(" ".join(line.split()) for line in code.text.splitlines() if line.strip())
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:

@@ -8,10 +8,11 @@ from dataclasses import replace
 from maker.chat.types import ChatRequest, Completion, Finish, TextDelta, Usage
 from maker.config import Mode
 from maker.errors import MakerError, PipelineError
-from maker.pipeline import answer
+from maker.pipeline import agent, answer
 from maker.pipeline.call import Ledger, call
 from maker.pipeline.checkpoint import Checkpoint
 from maker.pipeline.classify import classify
+from maker.pipeline.context import over_copy, retrieve
 from maker.pipeline.events import (
     AnswerDelta,
     Emit,
@@ -24,6 +25,7 @@ from maker.pipeline.events import (
 )
 from maker.pipeline.plan import plan
 from maker.pipeline.step import do_step
+from maker.pipeline.utility import utility
 from maker.pipeline.values import Candidate, Kind, Outcome, Plan, Step, StepOutcome, Task
 from maker.pipeline.work import Tools, Work
 
@@ -65,9 +67,17 @@ async def run(task: Task, *, tools: Tools, emit: Emit, checkpoint: Checkpoint | 
 async def _do(work: Work) -> Outcome:
     if work.progress.after:
         await work.emit(RunResumed(work.progress.after))
-    if await _kind(work) != "code":
+    kind = await _kind(work)
+    if kind == "agent" and agent.is_voted(work.task.request):
+        return await agent.agent_turn(work)
+    if kind in ("code", "question"):
+        await retrieve(work)
+    if kind == "utility":
+        return Outcome(work.task, await utility(work), work.ledger.usage, notes=tuple(work.notes))
+    if kind != "code":
         return Outcome(work.task, await direct(work), work.ledger.usage, notes=tuple(work.notes))
-    return await decomposed(work)
+    async with over_copy(work):
+        return await decomposed(work)
 
 
 async def _kind(work: Work) -> Kind:
@@ -84,7 +94,7 @@ async def direct(work: Work) -> tuple[Completion, ...]:
     """The coder's own answer, delta by delta."""
     async with work.stage("answer"):
         coder = await work.ready("coder")
-        request = limited(work.task.request, work.mode)
+        request = limited(replace(work.task.request, messages=work.conversation), work.mode)
         async with call(coder, request, stage="answer", ledger=work.ledger, emit=work.emit) as reply:
             async for delta in reply:
                 await work.emit(AnswerDelta(delta))

@@ -7,7 +7,7 @@ from maker.chat.types import JsonObject
 from maker.pipeline.checkpoint import Begun
 from maker.pipeline.elect import Election, elect
 from maker.pipeline.plan import inputs as write_inputs
-from maker.pipeline.prompts import ask, render
+from maker.pipeline.prompts import render
 from maker.pipeline.validate import failures, listed, points, validate
 from maker.pipeline.values import Candidate, Step, StepOutcome, Verdict
 from maker.pipeline.work import Work
@@ -86,4 +86,4 @@ def _messages(
             findings=listed(refused.verdict.findings if refused.verdict else ()),
             failures=failures(refused.chosen, refused.inputs),
         )
-    return ask(work.task.request.messages, text)
+    return work.ask(text)

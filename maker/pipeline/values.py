@@ -23,6 +23,8 @@ class Task:
     request: ChatRequest
     kind: Kind | None = None
     """Where the caller already knows; None to find out."""
+    workspace: str | None = None
+    """The repository it is about, a registered root; None where the request names none: then nothing is retrieved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,10 @@ class Candidate:
     """None where it was not run."""
     signature: str = ""
     """What voting compares: behaviour where it was run, else the code's canonical form."""
+    action: str = ""
+    """Of an agent's turn: what it does, in a few words; empty for code."""
+    turn: Completion | None = None
+    """Of an agent's turn: what the client would receive, its tool calls parsed."""
 
 
 @dataclass(frozen=True, slots=True)

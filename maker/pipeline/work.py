@@ -15,7 +15,9 @@ from maker.pipeline import prompts, replies
 from maker.pipeline.call import Ledger, call
 from maker.pipeline.checkpoint import Checkpoint, Progress
 from maker.pipeline.events import Emit, Noted, StageFinished, StageStarted
+from maker.pipeline.fill import FillSupport
 from maker.pipeline.ready import unavailable, wait_ready
+from maker.pipeline.repository import Copy, Repository
 from maker.pipeline.values import Task
 from maker.sandbox.sandbox import Sandbox
 from maker.sandbox.values import Unavailable
@@ -37,6 +39,12 @@ class Tools:
     sandbox: Callable[[], Awaitable[Sandbox | Unavailable]]
     """The sandbox, once its self-test is over; or why code is not run."""
     profile: str = prompts.DEFAULT
+    fill: FillSupport = field(default_factory=FillSupport)
+    """Which models were found to fill gaps in code."""
+    repository: Repository | None = None
+    """Where the repositories are that tasks name; None to do without."""
+    slot_tokens: int = 8192
+    """Context of the smallest slot among the roles that read a task."""
 
 
 @dataclass
@@ -49,6 +57,10 @@ class Work:
     ledger: Ledger = field(default_factory=Ledger)
     notes: list[str] = field(default_factory=list)
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    context: str = ""
+    """What was found in the task's repository, quoted; it stands behind the conversation for every role alike."""
+    copy: Copy | None = None
+    """The copy of the task's repository that candidates run over."""
 
     @property
     def progress(self) -> Progress:
@@ -68,8 +80,17 @@ class Work:
 
     def prompt(self, name: str, **values: object) -> tuple[JsonObject, ...]:
         """The conversation with the role's text behind it."""
-        text = prompts.render(self.tools.profile, name, **values)
-        return prompts.ask(self.task.request.messages, text)
+        return self.ask(prompts.render(self.tools.profile, name, **values))
+
+    def ask(self, text: str) -> tuple[JsonObject, ...]:
+        """The conversation with this text behind it."""
+        return prompts.ask(self.conversation, text)
+
+    @property
+    def conversation(self) -> tuple[JsonObject, ...]:
+        """What every role reads first, byte for byte: the client's messages, and the excerpts where there are any."""
+        messages = self.task.request.messages
+        return prompts.ask(messages, self.context) if self.context else messages
 
     async def note(self, text: str) -> None:
         """Say, once, that something was left out or could not be had."""

@@ -98,17 +98,18 @@ def distrusted(report: Report) -> Unavailable:
 async def find(config: Config) -> Confinement | Unavailable:
     """The confinement that this system has."""
     found = await find_node()
-    code = own.compiled(config.home.run, tag=sys.implementation.cache_tag)
+    held = own.Held(config.home.run, tag=sys.implementation.cache_tag)
+    own.prune(config.home.run)
     private = (Path.home(), config.home.root)
     if sys.platform == "darwin":
-        return seatbelt.SeatbeltConfinement(seatbelt.find_parts(found, own=code))
+        return seatbelt.SeatbeltConfinement(seatbelt.find_parts(found, own=held.path), held)
     if (path := installed("bwrap")) is None:
         return NO_BUBBLEWRAP
     if (rules := seccomp.program(platform.machine())) is None:
         return Unavailable(f"maker has no system call filter for {platform.machine()}", "use x86_64 or aarch64")
     version = linux.parse_version(await output_of(str(path), "--version"))
     bubblewrap = linux.Bubblewrap(str(path), version)
-    return BubblewrapConfinement(find_parts(bubblewrap, found, own=code, private=private), rules)
+    return BubblewrapConfinement(find_parts(bubblewrap, found, own=held.path, private=private), rules, held)
 
 
 async def find_node() -> node.Node | None:

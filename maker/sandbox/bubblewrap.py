@@ -64,10 +64,10 @@ def find_parts(bubblewrap: Bubblewrap, node: Node | None, *, own: Path, private:
 
 
 class BubblewrapConfinement:
-    """Makes the command line of each trial."""
+    """Makes the command line of each trial; `held` is what must live as long as it does."""
 
-    def __init__(self, parts: Parts, rules: bytes) -> None:
-        self._parts, self._rules = parts, rules
+    def __init__(self, parts: Parts, rules: bytes, held: object = None) -> None:
+        self._parts, self._rules, self._held = parts, rules, held
         self._numbers = itertools.cycle(range(UIDS_PER_PROCESS))
 
     @property

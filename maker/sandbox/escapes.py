@@ -103,10 +103,11 @@ def _exhausting() -> tuple[Attempt, ...]:
     many, after = Call("attempt()"), Call("after()")
     most = 2 * 2 * LIMITS.file_mib << 20  # two places, each with room for two of the longest files
     hasty = replace(LIMITS, load_s=0.5)
+    patient = replace(LIMITS, input_s=2.0)  # a busy machine takes its time to fill so much memory
     return (
         Attempt("fork bomb", _python("fork_bomb", _call(LIMITS.processes), after), nothing),
         Attempt("memory", _python("memory", many), ended("raised|crashed")),
-        Attempt("memory of many processes", _python("memory_of_many", many), ended("crashed")),
+        Attempt("memory of many processes", _python("memory_of_many", many, limits=patient), ended("crashed")),
         Attempt("system calls", _python("uncounted", _call(*_system_calls())), nothing),
         Attempt("filling the disk", _python("disk", _call(most)), nothing),
         Attempt("output", _python("output", many), ended("too long")),

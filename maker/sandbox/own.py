@@ -1,15 +1,23 @@
 """maker's own part of the sandbox, compiled: starting a trial must not compile it again each time."""
 
+import fcntl
 import hashlib
+import os
 import py_compile
 import shutil
 import tempfile
+import time
+import weakref
+from contextlib import suppress
 from pathlib import Path
 
 from maker.sandbox import inside
 
 PACKAGE = ("maker", "sandbox", "inside")
 SOURCES = Path(inside.__file__).parent
+TRIES = 3
+UNFINISHED_S = 3600.0
+"""How old a directory must be for who was filling it to be gone."""
 
 
 def digest(directory: Path = SOURCES) -> str:
@@ -47,3 +55,40 @@ def compiled(below: Path, *, tag: str) -> Path:
         except OSError:  # another process was faster
             shutil.rmtree(top)
     return place
+
+
+class Held:
+    """The compiled part, kept from `prune` for as long as this lives."""
+
+    def __init__(self, below: Path, *, tag: str) -> None:
+        for _ in range(TRIES):
+            self.path = compiled(below, tag=tag)
+            with suppress(FileNotFoundError):
+                directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+                weakref.finalize(self, os.close, directory)
+                fcntl.flock(directory, fcntl.LOCK_SH)
+                if self.path.is_dir():  # else another process removed it just before it was held
+                    break
+
+
+def prune(below: Path) -> int:
+    """Remove what earlier versions of maker left behind and no process holds; how many directories that were."""
+    gone = 0
+    for place in [*below.glob("inside-*"), *below.glob(".inside-*")]:
+        with suppress(FileNotFoundError):  # another process is at it too
+            if not place.name.startswith(".") or time.time() - place.stat().st_mtime > UNFINISHED_S:
+                gone += _removed(place)
+    return gone
+
+
+def _removed(place: Path) -> bool:
+    directory = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    else:
+        shutil.rmtree(place, ignore_errors=True)
+        return True
+    finally:
+        os.close(directory)

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -83,10 +83,10 @@ def quoted(place: Path) -> str:
 
 
 class SeatbeltConfinement:
-    """Makes the command line, profile and directory of each trial."""
+    """Makes the command line, profile and directory of each trial; `held` is what must live as long as it does."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, parts: Parts, held: object = None) -> None:
+        self._parts, self._held = parts, held
 
     @property
     def node(self) -> Node | None:
@@ -110,7 +110,7 @@ class SeatbeltConfinement:
             shutil.rmtree(work, ignore_errors=True)
 
     def _command(self, trial: Trial, work: Path, token: str) -> Command:
-        parts = self._parts
+        parts, trial = self._parts, in_place(trial)
         node = str(parts.node.path.resolve()) if parts.node else ""
         programs = [parts.python, *([Path(node)] if node else [])]
         readable = [*parts.readable, *(mount.source.resolve() for mount in trial.mounts)]
@@ -123,6 +123,12 @@ class SeatbeltConfinement:
         limit = trial.limits.processes + len(list(psutil.process_iter()))
         place = Place(uid=0, nproc=limit, own_path=str(parts.own), node=node)
         return Command(argv, frames(trial, place), work=work, environment=environment(work, token))
+
+
+def in_place(trial: Trial) -> Trial:
+    """The trial with every mount where it is: nothing can be seen at another place here."""
+    mounts = (replace(mount, target=str(mount.source.resolve())) for mount in trial.mounts)
+    return replace(trial, mounts=tuple(mounts))
 
 
 def environment(work: Path, token: str) -> dict[str, str]:

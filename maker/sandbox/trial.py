@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from maker.sandbox.inside.frames import Broken, parse, render
-from maker.sandbox.values import Call, Evidence, Input, Kind, Observation, Trial, Unavailable
+from maker.sandbox.values import Call, Check, Evidence, Input, Kind, Observation, Trial, Unavailable
 from maker.sandbox.watchdog import guard
 
 GRACE_S = 3.0
@@ -53,13 +53,21 @@ def frames(trial: Trial, place: Place) -> bytes:
     """What the harness reads: the candidate first, what it is tried on second."""
     job = {
         "language": trial.language,
-        "source": trial.source,
+        "source": with_imports(trial),
         "entry": trial.entry,
         "limits": {**asdict(trial.limits), "nproc": place.nproc},
         "paths": [mount.target for mount in trial.mounts if mount.importable],
+        "files": list(trial.files),
         **asdict(place),
     }
     return render(job) + render({"inputs": [_spelled(item) for item in trial.inputs]})
+
+
+def with_imports(trial: Trial) -> str:
+    """The source and, behind it, what its tests need of the repository; a test whose import fails misses the name."""
+    needed = [line for item in trial.inputs if isinstance(item, Check) for line in item.imports]
+    tries = (f"try:\n    {line}\nexcept Exception:\n    pass\n" for line in dict.fromkeys(needed))
+    return "\n".join([trial.source, *tries]) if needed and trial.language == "python" else trial.source
 
 
 def _spelled(item: Input) -> dict[str, str]:

@@ -46,6 +46,8 @@ class Check:
     """
 
     code: str
+    imports: tuple[str, ...] = ()
+    """What the test needs of the repository: Python import statements, run in the candidate's process."""
 
 
 Input = Call | Check
@@ -74,6 +76,11 @@ class Trial:
     """The name that must exist once the source is loaded; a candidate without it does not load."""
     limits: Limits = Limits()
     mounts: tuple[Mount, ...] = ()
+    files: tuple[str, ...] = ()
+    """Where the source belongs, as paths below the first importable mount: whoever imports one of them gets the source.
+
+    The first is what the source is loaded as: its relative imports are relative to that.
+    """
 
 
 @dataclass(frozen=True, slots=True)

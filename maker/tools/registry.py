@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from maker.config import Home
-from maker.errors import ConfigError
+from maker.errors import ConfigError, ToolError
 
 
 class Registered(BaseModel):
@@ -21,6 +21,8 @@ class Registered(BaseModel):
 
     name: str
     path: Path
+    trusted: bool = False
+    """Whether its own tests may be run, in the sandbox, on what is written for it."""
 
 
 _FILE = TypeAdapter(tuple[Registered, ...])
@@ -43,8 +45,10 @@ def load(home: Home) -> tuple[Registered, ...]:
         ) from error
 
 
-def add(home: Home, path: Path) -> Registered:
+def add(home: Home, path: Path, *, trust: bool = False) -> Registered:
     """Register a folder under its own name, numbered where another has that name; twice is harmless.
+
+    With `trust`, its own tests may be run; without, what was said before stands.
 
     Raises:
         ConfigError: it is no folder, or one that must not be served.
@@ -54,10 +58,36 @@ def add(home: Home, path: Path) -> Registered:
         workspaces = load(home)
         for workspace in workspaces:
             if workspace.path == root:
-                return workspace
-        added = Registered(name=_free_name(root, {workspace.name for workspace in workspaces}), path=root)
+                return _trusted(home, workspaces, workspace) if trust and not workspace.trusted else workspace
+        name = _free_name(root, {workspace.name for workspace in workspaces})
+        added = Registered(name=name, path=root, trusted=trust)
         _write(home, (*workspaces, added))
         return added
+
+
+def _trusted(home: Home, workspaces: tuple[Registered, ...], workspace: Registered) -> Registered:
+    trusted = workspace.model_copy(update={"trusted": True})
+    _write(home, tuple(trusted if other is workspace else other for other in workspaces))
+    return trusted
+
+
+def find(home: Home, named: str) -> Registered:
+    """The registered workspace of that name, or the innermost that has that absolute path in it.
+
+    Raises:
+        ToolError: there is none.
+        ConfigError: as `load`.
+    """
+    workspaces = load(home)
+    for workspace in workspaces:
+        if workspace.name == named:
+            return workspace
+    if named.startswith("/"):
+        place = _resolved(named)
+        around = [workspace for workspace in workspaces if place.is_relative_to(workspace.path)]
+        if around:
+            return max(around, key=lambda workspace: len(workspace.path.parts))
+    raise ToolError(f"{named!r} is no registered workspace; `maker workspace add PATH` registers one")
 
 
 def remove(home: Home, name: str) -> Registered:

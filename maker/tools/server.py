@@ -22,7 +22,7 @@ from maker.config import Config
 from maker.errors import ConfigError, StoreError, ToolError
 from maker.guard import App, Guard
 from maker.index.index import Index
-from maker.tools import files, registry
+from maker.tools import files, registry, search
 from maker.tools.workspace import Workspace
 
 PATH = "/mcp"
@@ -53,6 +53,21 @@ def build(root: Root) -> MCPServer[Any]:
         try:
             with Workspace(root((ctx.headers or {}).get(WORKSPACE_HEADER), workspace)) as opened:
                 return files.read_file(opened, path, start_line, end_line)
+        except (ToolError, ConfigError) as error:
+            raise McpToolError(str(error)) from error
+
+    @server.tool(title="Search the code", annotations=READ_ONLY)
+    def search_code(
+        ctx: Context[Any, Any],
+        query: Annotated[str, Field(description="What to look for: names, words, a sentence.", max_length=4000)],
+        workspace: Annotated[
+            str | None, Field(description="Name of the workspace; see `maker workspace list`.")
+        ] = None,
+        max_results: Annotated[int, Field(description="How many pieces to return at most.", ge=1, le=50)] = 10,
+    ) -> search.Matches:
+        """Find the pieces of the workspace's text files that have most words in common with the query, best first."""
+        try:
+            return search.search_code(root((ctx.headers or {}).get(WORKSPACE_HEADER), workspace), query, max_results)
         except (ToolError, ConfigError) as error:
             raise McpToolError(str(error)) from error
 

@@ -12,12 +12,13 @@ import httpx
 
 from maker.catalog import profiles
 from maker.catalog.profiles import RolePlan
-from maker.config import ROLES, Config, ModeName
+from maker.config import ROLES, Config, ModeName, Outside
 from maker.engine import launch
 from maker.models.llama import LlamaModel
 from maker.models.model import Model
 from maker.models.replica import Endpoint, Timeouts
 from maker.models.slots import SlotLimiter
+from maker.models.vectors import VectorServer
 from maker.pipeline.work import Tools
 from maker.process import read_pid
 from maker.sandbox.available import available
@@ -32,6 +33,8 @@ from maker.stores.memory import MemoryRunStore
 from maker.stores.redis import RedisRunStore
 from maker.stores.run_store import RunStore
 from maker.telemetry import open_telemetry
+from maker.tools import copying
+from maker.wiring.repository import COPIES, Repositories
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +73,7 @@ async def open_parts(config: Config, mode: ModeName) -> AsyncIterator[Parts]:
         models: dict[str, Model] = {
             role: await stack.enter_async_context(_model(config, mode, plans[role])) for role in ROLES
         }
+        await asyncio.to_thread(copying.prune, config.home.run / COPIES)
         http = await stack.enter_async_context(readiness.client())
         trusted = TestedSandbox(config, mode)
         stack.push_async_callback(trusted.aclose)
@@ -77,12 +81,27 @@ async def open_parts(config: Config, mode: ModeName) -> AsyncIterator[Parts]:
             mode=mode,
             port=config.port(f"orchestrator-{mode}"),
             limits=config.server,
-            tools=Tools(models, config.mode(mode), trusted, profile=config.profile),
+            tools=Tools(
+                models,
+                config.mode(mode),
+                trusted,
+                profile=config.profile,
+                repository=Repositories(config, http),
+                slot_tokens=min(plan.context for role, plan in plans.items() if role != "preprocessor"),
+            ),
             store=store,
             trace=telemetry.listener,
             missing=partial(_missing, http, config, where, trusted),
             embedded=embedded,
+            embeddings=await _outside(stack, "embeddings", config.embeddings),
+            rerank=await _outside(stack, "rerank", config.rerank),
         )
+
+
+async def _outside(stack: AsyncExitStack, name: str, said: Outside) -> VectorServer | None:
+    if said.url is None:
+        return None
+    return await stack.enter_async_context(VectorServer(name, said.url, model=said.model, key=said.api_key))
 
 
 def _run_store(config: Config, embedded: Mapping[str, str]) -> RunStore:
@@ -105,8 +124,12 @@ def _model(config: Config, mode: ModeName, plan: RolePlan) -> LlamaModel:
 def _endpoints(config: Config, mode: ModeName, plan: RolePlan) -> list[Endpoint]:
     if plan.served_by not in ROLES:
         return [Endpoint(url) for url in plan.urls]
-    limiter = SlotLimiter(config.home.run / "slots" / plan.served_by, plan.slots, mode, kept=plan.served_by == "voter")
-    return [Endpoint(f"http://127.0.0.1:{config.port(plan.served_by)}/v1", config.home.read_key(), limiter)]
+    slots = config.home.run / "slots" / plan.served_by
+    keeps = plan.served_by == "voter"
+    limiter = SlotLimiter(slots, plan.slots, mode, kept=keeps)
+    kept = SlotLimiter(slots, plan.slots, "autocomplete", kept=True) if keeps else None
+    url = f"http://127.0.0.1:{config.port(plan.served_by)}/v1"
+    return [Endpoint(url, config.home.read_key(), limiter, kept=kept)]
 
 
 def _is_young(config: Config, service: str, seconds: float) -> bool:

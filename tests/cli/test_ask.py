@@ -6,11 +6,13 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from maker.config import Home
+from maker.tools import registry
 
 from ..support import write_toml
 from .support import Terminal
@@ -129,6 +131,18 @@ def test_an_answer_commands_no_terminal_and_reaches_a_program_unchanged(
     monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
     orchestrator.pieces = [chunk(content="\x1b[2J"), FINISH, DONE]
     assert maker("ask", "why")[1] == shown
+
+
+def test_the_repository_of_the_current_folder_is_named_if_it_is_registered(
+    orchestrator: Orchestrator, home: Home, maker: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = tmp_path.resolve() / "größe" / "src"
+    inner.mkdir(parents=True)
+    monkeypatch.chdir(inner)
+    maker("ask", "why?")
+    registry.add(home, inner.parent)
+    maker("ask", "why?")
+    assert [headers.get("x-maker-workspace") for headers in orchestrator.headers] == [None, inner.parent.as_uri()]
 
 
 def test_a_proxy_of_the_environment_is_not_asked(

@@ -36,3 +36,8 @@ def test_what_is_not_there_is_refused_in_a_sentence(home: Home, maker: Terminal,
         code, _, err = maker("workspace", *arguments)
         assert code == 2
         assert "gone" in err and err.count("\n") == 1
+
+
+def test_trust_is_shown(home: Home, maker: Terminal, repository: Path) -> None:
+    assert maker("workspace", "add", "--trust", str(repository))[1] == f"added shop: {repository} (trusted)\n"
+    assert maker("workspace", "list")[1] == f"shop  {repository}  trusted\n"

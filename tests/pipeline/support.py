@@ -12,9 +12,11 @@ from maker.errors import ModelError
 from maker.models.scripted import ScriptedModel
 from maker.pipeline.checkpoint import Checkpoint
 from maker.pipeline.events import AnswerDelta, CandidateJudged, Event, RunFailed
+from maker.pipeline.repository import Repository
 from maker.pipeline.run import run
 from maker.pipeline.values import Kind, Outcome, Task
 from maker.pipeline.work import Tools
+from maker.sandbox.sandbox import Sandbox
 from maker.sandbox.values import Call, Evidence, Language, Observation, Trial, Unavailable
 
 TASK = "Write a Python function add(a, b) that adds two numbers."
@@ -129,12 +131,16 @@ class Play:
     preprocessor: Sequence[Any] = ()
     mode: ModeName = "high"
     kind: Kind | None = "code"
-    sandbox: InProcess | Unavailable = field(default_factory=InProcess)
+    sandbox: Sandbox | Unavailable = field(default_factory=InProcess)
     settings: dict[str, Any] = field(default_factory=dict)
     request: dict[str, Any] = field(default_factory=dict)
     states: dict[str, Any] = field(default_factory=dict)
     task: str = TASK
     checkpoint: Checkpoint | None = None
+    repository: Repository | None = None
+    workspace: str | None = None
+    slot_tokens: int = 8192
+    profile: str = "default"
 
     def run(self) -> Played:
         return asyncio.run(self._run())
@@ -158,17 +164,24 @@ class Play:
         async def listen(event: Event) -> None:
             events.append(event)
 
-        async def sandbox() -> InProcess | Unavailable:
+        async def sandbox() -> Sandbox | Unavailable:
             return self.sandbox
 
         request = ChatRequest(({"role": "user", "content": self.task},), **self.request)
-        tools = Tools(models, Mode(**self.settings), sandbox)
+        tools = Tools(
+            models,
+            Mode(**self.settings),
+            sandbox,
+            repository=self.repository,
+            slot_tokens=self.slot_tokens,
+            profile=self.profile,
+        )
         played = Played(
             None, events, pool, models, self.sandbox if isinstance(self.sandbox, InProcess) else InProcess()
         )
         try:
             async with asyncio.timeout(10):
-                task = Task("run-1", self.mode, request, self.kind)
+                task = Task("run-1", self.mode, request, self.kind, self.workspace)
                 played.outcome = await run(task, tools=tools, emit=listen, checkpoint=self.checkpoint)
         except ModelError as error:
             played.error = error

@@ -35,3 +35,10 @@ def test_calls_and_checks_of_the_wrong_form_are_left_out_and_doubles_counted_onc
 def test_no_more_than_allowed_of_each_kind() -> None:
     found = usable([f"f({n})" for n in range(9)], [f"assert f({n}) == {n}" for n in range(9)], 3)
     assert [type(item) for item in found] == [Call] * 3 + [Check] * 3
+
+
+def test_what_is_said_with_names_is_no_example() -> None:
+    assert examples("plus(a, b) -> a + b") == []
+    assert examples("same(xs) returns xs") == []
+    assert examples("plus(1, 2) -> 3") == ["assert plus(1, 2) == 3"]
+    assert examples("evens([x for x in range(3)]) == [0, 2]") == []

@@ -86,7 +86,7 @@ def test_after_the_vote_only_the_verdict_is_still_asked_for() -> None:
     assert after(played) == [("plan", "vote on step 1")]
     [step] = played.done.steps
     assert (step.chosen.code, len(step.candidates), sorted(step.vote.votes.values())) == (GOOD, 4, [1, 3])
-    assert "assert add(2, 2) == 4  ->  passed" in played.said_to("reviewer")
+    assert "assert add(2, 2) == 4 -> passed" in played.said_to("reviewer")
 
 
 def test_after_the_first_of_two_steps_its_text_is_sent_again_first() -> None:
@@ -116,7 +116,7 @@ def test_after_a_refused_round_the_next_one_goes_on_with_its_findings() -> None:
     played = kept.resumed(GOOD, GOOD, reviewer=[ACCEPTED])
     assert after(played) == [("plan", "round 1 of step 1")]
     assert MINUS in played.said_to("coder")
-    assert "assert add(2, 2) == 4  ->  failed" in played.said_to("coder")
+    assert "assert add(2, 2) == 4 -> failed" in played.said_to("coder")
     assert (played.done.steps[0].rounds, played.done.steps[0].chosen.code) == (2, GOOD)
 
 

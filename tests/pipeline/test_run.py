@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from maker.chat.types import ChatRequest, Completion, Delta, Finish, TextDelta
+from maker.chat.types import ChatRequest, Completion, Delta, Finish, Sampling, TextDelta
 from maker.config import Mode
 from maker.errors import ModelReplyError, ModelTimeout, ModelUnavailable, PipelineError
 from maker.models.scripted import ScriptedModel
@@ -146,7 +146,7 @@ def test_a_refusal_is_revised_with_the_findings_and_the_executed_cases() -> None
     asked = played.said_to("coder")
     assert "high bug: add: it subtracts" in asked
     assert MINUS in asked
-    assert "assert add(2, 2) == 4  ->  failed" in asked
+    assert "assert add(2, 2) == 4 -> failed" in asked
     assert "Not resolved" not in played.text
 
 
@@ -381,14 +381,17 @@ def test_without_a_preprocessor_words_decide_and_it_is_said() -> None:
     assert asked.text == "because"
 
 
-@pytest.mark.parametrize(
-    "request_",
-    [{"tools": ({"type": "function", "function": {"name": "x"}},)}, {"response_format": {"type": "json_object"}}],
-)
-def test_what_needs_the_models_own_form_goes_straight_to_the_coder(request_: dict[str, Any]) -> None:
-    played = Play(["direct"], kind=None, planner=[], tester=[], request=request_).run()
+def test_what_needs_the_models_own_form_goes_straight_to_the_coder() -> None:
+    form = {"response_format": {"type": "json_object"}}
+    played = Play(["direct"], kind=None, planner=[], tester=[], request=form).run()
     assert played.text == "direct"
     assert played.done.steps == ()
+
+
+def test_a_clients_seed_moves_on_from_wave_to_wave() -> None:
+    request = {"sampling": Sampling(seed=7)}
+    played = Play(map_fenced([MINUS, GOOD, GOOD, ALSO_GOOD]), reviewer=[ACCEPTED], request=request).run()
+    assert [call.sampling.seed for call in played.models["coder"].calls] == [7, 9]
 
 
 def test_the_chosen_text_is_as_the_model_wrote_it() -> None:

@@ -1,5 +1,8 @@
 import asyncio
+import gc
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -23,7 +26,7 @@ from maker.sandbox.available import (
 from maker.sandbox.bubblewrap import BubblewrapConfinement, find_parts
 from maker.sandbox.linux import Bubblewrap
 from maker.sandbox.node import Node
-from maker.sandbox.own import compiled
+from maker.sandbox.own import Held, compiled, prune
 from maker.sandbox.selftest import Finding, Report
 from maker.sandbox.values import Call, Evidence, Trial, Unavailable
 
@@ -172,3 +175,19 @@ def test_what_is_known_without_running_anything(settings: Config, monkeypatch: p
     assert refusal is not None and "network" in refusal.reason
     monkeypatch.setattr("maker.sandbox.available.installed", lambda name: None)
     assert standing(settings) == NO_BUBBLEWRAP
+
+
+def test_what_earlier_versions_left_is_removed_unless_a_process_holds_it(tmp_path: Path) -> None:
+    held = Held(tmp_path, tag="one")
+    other = Held(tmp_path, tag="other")
+    (tmp_path / "inside-0123456789abcdef-old").mkdir()
+    for name, age_s in ((".inside-being-filled", 0), (".inside-left", 7200)):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, times=(time.time() - age_s,) * 2)
+    assert prune(tmp_path) == 2
+    assert sorted(place.name for place in tmp_path.iterdir()) == sorted(
+        [".inside-being-filled", held.path.name, other.path.name]
+    )
+    del other
+    gc.collect()
+    assert prune(tmp_path) == 1 and held.path.is_dir()

@@ -39,6 +39,10 @@ Pair = collections.namedtuple("Pair", "a b")
         (-0.0, "0.0"),
         (float("nan"), "nan"),
         (float("-inf"), "-inf"),
+        (0.1 + 0.2, "0.3"),
+        (1e300 * 1.1, "1.1e+300"),
+        (1234567.891, "1234567.891"),
+        (complex(0.1 + 0.2, -1), "(0.3, -1.0j)"),
         ("a'\n\ud800", '"a\'\\n\\ud800"'),
         (b"x", "b'x'"),
         ([], "[]"),
@@ -112,3 +116,17 @@ def test_a_huge_integer_has_a_text() -> None:
 def test_more_parts_than_are_looked_at_are_too_long() -> None:
     with pytest.raises(TooLong):
         canonical([0] * (MAX_NODES + 1))
+
+
+def test_floats_that_differ_in_the_last_digits_are_equal_and_others_are_not() -> None:
+    parts = [0.1, 0.7, 1e-3, 12.3, 5e5]
+    assert sum(parts) != sum(reversed(parts))
+    assert canonical(sum(parts)) == canonical(sum(reversed(parts)))
+    assert canonical([1.0000001]) != canonical([1.0000002])
+
+
+def test_an_object_without_a_repr_of_its_own_is_told_by_its_attributes() -> None:
+    kind = type("Price", (), {"__module__": "shop.money"})
+    one, other = kind(), kind()
+    one.cents, other.cents = 1, 2
+    assert (canonical(one), canonical(other)) == ("Price{'cents': 1}", "Price{'cents': 2}")

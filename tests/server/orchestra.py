@@ -19,6 +19,7 @@ from maker.models.model import Model
 from maker.models.replica import Endpoint, Limiter, Timeouts, Unlimited
 from maker.models.slots import SlotLimiter, in_use
 from maker.pipeline.events import Emit, Event, ignore
+from maker.pipeline.repository import Repository
 from maker.pipeline.work import Tools
 from maker.sandbox.sandbox import Sandbox
 from maker.sandbox.values import Unavailable
@@ -118,6 +119,8 @@ async def orchestra(
     roles: Sequence[str] = ROLES,
     sandbox: Trusted = no_sandbox,
     slots: Path | None = None,
+    repository: Repository | None = None,
+    **parts_changes: Any,
 ) -> AsyncIterator[Orchestra]:
     """Start it all on free ports; `fakes` are shared with another orchestra, or made here for the `roles`.
 
@@ -148,11 +151,12 @@ async def orchestra(
             mode=mode,
             port=free_ports(1)[0],
             limits=limits or Server(),
-            tools=Tools(models, mode_settings, sandbox),
+            tools=Tools(models, mode_settings, sandbox, repository=repository),
             store=MemoryRunStore(),
             trace=lambda traceparent: listen,
             missing=named_missing,
             embedded={"redis": "run state is kept in this process"},
+            **parts_changes,
         )
         app = create_app(parts)
         await stack.enter_async_context(_served(app, parts))

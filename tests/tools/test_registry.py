@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from maker.config import Home
-from maker.errors import ConfigError
+from maker.errors import ConfigError, ToolError
 from maker.tools import registry
 
 
@@ -117,3 +117,18 @@ def test_two_that_add_at_once_lose_nothing(home: Home, projects: Path) -> None:
     for thread in threads:
         thread.join(10)
     assert {workspace.path for workspace in registry.load(home)} == {folder.resolve() for folder in folders}
+
+
+def test_trust_is_given_explicitly_and_kept(home: Home, projects: Path) -> None:
+    assert not registry.add(home, projects / "app").trusted
+    assert registry.add(home, projects / "app", trust=True).trusted
+    assert registry.add(home, projects / "app").trusted
+    assert [workspace.trusted for workspace in registry.load(home)] == [True]
+
+
+def test_a_workspace_is_found_by_name_or_by_a_path_in_it(home: Home, projects: Path) -> None:
+    app = registry.add(home, projects / "app")
+    assert registry.find(home, "app") == registry.find(home, str(app.path / "deep" / "file.py")) == app
+    for named in ("nothing", str(projects), "app/deep"):
+        with pytest.raises(ToolError, match="maker workspace add"):
+            registry.find(home, named)

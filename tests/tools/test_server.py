@@ -123,12 +123,12 @@ def text(result: Any) -> str:
 
 @pytest.mark.processes
 @pytest.mark.parametrize("era", ERAS)
-def test_the_list_has_one_tool_that_only_reads(server: Running, era: str) -> None:
+def test_the_listed_tools_only_read(server: Running, era: str) -> None:
     async def listed() -> Any:
         async with client(server, era) as connected:
             return (await connected.list_tools()).tools, connected.session.protocol_version
 
-    (tool,), version = asyncio.run(asyncio.wait_for(listed(), 20))
+    (tool, other), version = asyncio.run(asyncio.wait_for(listed(), 20))
     assert version == {"legacy": "2025-11-25", "auto": "2026-07-28"}[era]
     assert tool.name == "read_file"
     assert set(tool.input_schema["properties"]) == {"path", "workspace", "start_line", "end_line"}
@@ -136,6 +136,7 @@ def test_the_list_has_one_tool_that_only_reads(server: Running, era: str) -> Non
     assert tool.output_schema["properties"]["total_lines"]["type"] == "integer"
     hints = tool.annotations
     assert (hints.read_only_hint, hints.destructive_hint, hints.open_world_hint) == (True, False, False)
+    assert other.name == "search_code" and other.annotations == hints
 
 
 @pytest.mark.processes

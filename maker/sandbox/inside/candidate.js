@@ -1,11 +1,13 @@
 // The candidate's process for JavaScript and TypeScript: each input gets a fresh context in which the source is run again.
 'use strict';
 const vm = require('node:vm');
+const { createRequire } = require('node:module');
 const { createHash } = require('node:crypto');
 const { Link, readFrame, writeFrame, tag, isPlainObject } = require('./common.js');
 
 const HARNESS = 3, TESTS = 4;
 const MAX_NODES = 200000, MAX_TEXT = 4096, MAX_DEPTH = 150, DRAINED = 1000;
+const DIGITS = 12; // significant ones of a fraction: sums in another order differ only behind them
 
 class TooLong extends Error {}
 
@@ -15,7 +17,7 @@ function canonical(value) {
   const write = (item, path) => {
     if (--left < 0) throw new TooLong();
     if (item === null || item === undefined || typeof item === 'boolean') return String(item);
-    if (typeof item === 'number') return String(item === 0 ? 0 : item);
+    if (typeof item === 'number') return String(Number.isInteger(item) ? (item === 0 ? 0 : item) : Number(item.toPrecision(DIGITS)));
     if (typeof item === 'bigint') return `${item}n`;
     if (typeof item === 'string') return JSON.stringify(item);
     if (typeof item === 'symbol') return item.toString();
@@ -70,8 +72,10 @@ function prepared(source, language) {
   return new vm.Script(asScript(plain), { filename: 'candidate.js' });
 }
 
-function freshContext() {
+// `require` is that of the file which the source is to become.
+function freshContext(where) {
   const module = { exports: {} };
+  const require = createRequire(where || __filename);
   const context = vm.createContext({
     module, exports: module.exports, require, console, process, Buffer, URL, URLSearchParams, TextEncoder, TextDecoder,
     setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, queueMicrotask, structuredClone, performance,
@@ -120,11 +124,11 @@ async function serve(context) {
 }
 
 async function main() {
-  const { source, language, entry } = readFrame(HARNESS);
+  const { source, language, entry, where } = readFrame(HARNESS);
   let script;
   try {
     script = prepared(source, language);
-    const context = freshContext();
+    const context = freshContext(where);
     script.runInContext(context);
     if (entry && !lookUp(context, entry)) throw new ReferenceError(`${entry} is not defined`);
     writeFrame(HARNESS, { loads: true, error: '' });
@@ -134,7 +138,7 @@ async function main() {
   }
   for (;;) {
     const request = readFrame(HARNESS);
-    const context = freshContext();
+    const context = freshContext(where);
     script.runInContext(context);
     writeFrame(HARNESS, 'expression' in request ? await observe(context, request.expression) : await serve(context));
   }

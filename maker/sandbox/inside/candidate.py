@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 import types
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from maker.sandbox.inside.canonical import TooLong, canonical, scrubbed
@@ -16,6 +17,7 @@ from maker.sandbox.inside.limits import confine, keep_only, limit_cpu
 from maker.sandbox.inside.link import Link
 from maker.sandbox.inside.remote import finish
 
+Execute = Callable[[types.ModuleType, types.CodeType], None]
 MODULE = "candidate"
 CONTROL, OUTPUT, CHANNEL = 3, 4, 5
 
@@ -26,10 +28,11 @@ def live(control: int, output: int, job: dict[str, Any]) -> None:
     print_to(OUTPUT)
     os.close(OUTPUT)
     confine(job["limits"], address_space=True)
+    execute = executor(modules(job["files"], job["paths"]))
     for name in [name for name in sys.modules if name.split(".")[0] == "maker"]:
         del sys.modules[name]
     sys.path[:] = [*job["paths"], *(path for path in sys.path if path != job["own_path"])]
-    module, error = load(job["source"], job["entry"])
+    module, error = load(job["source"], job["entry"], execute)
     flush()
     write_frame(CONTROL, {"loads": not error, "error": error})
     link = socket.socket(fileno=CONTROL)
@@ -42,17 +45,40 @@ def live(control: int, output: int, job: dict[str, Any]) -> None:
     os._exit(0)
 
 
-def load(source: str, entry: str | None) -> tuple[types.ModuleType, str]:
+def executor(names: Sequence[str]) -> Execute:
+    """How the source is run: on its own, or as the modules of these dotted names."""
+    if not names:
+        return lambda module, code: exec(code, module.__dict__)
+    # Imported only here: what it needs takes milliseconds, and a candidate without a repository does without.
+    from maker.sandbox.inside.importing import imported
+
+    return lambda module, code: imported(module, code, names)
+
+
+def load(source: str, entry: str | None, execute: Execute) -> tuple[types.ModuleType, str]:
     """The module made from the source, and why it does not load, if it does not."""
     module = types.ModuleType(MODULE)
     sys.modules[MODULE] = module
     try:
-        exec(compile(source, "candidate.py", "exec", dont_inherit=True), module.__dict__)
+        execute(module, compile(source, "candidate.py", "exec", dont_inherit=True))
     except BaseException as error:  # noqa: BLE001 - whatever the source raises is why it does not load
         return module, described(error)
     if entry is not None and not hasattr(module, entry):
         return module, f"NameError: {entry} is not defined"
     return module, ""
+
+
+def modules(files: Sequence[str], paths: Sequence[str]) -> list[str]:
+    """The dotted names under which files below the first of the paths are imported; what has none is left out."""
+    found = []
+    for file in files:
+        place = f"{paths[0]}/{file}" if paths else file
+        above = max((path for path in paths if place.startswith(f"{path}/")), key=len, default="")
+        parts = place.removeprefix(above).strip("/").removesuffix(".py").removesuffix("/__init__").split("/")
+        # Nothing may stand in for the standard library: what is around the candidate here needs it too.
+        if file.endswith(".py") and all(map(str.isidentifier, parts)) and parts[0] not in sys.stdlib_module_names:
+            found.append(".".join(parts))
+    return found
 
 
 def answer(request: dict[str, Any], channel: int, output: int, *, module: types.ModuleType) -> None:
@@ -99,7 +125,7 @@ def observe(expression: str, module: types.ModuleType) -> dict[str, str]:
         value = eval(compile(expression.strip(), "input", "eval", dont_inherit=True), module.__dict__)
         if isinstance(value, types.CoroutineType):
             value = finish(value)
-        return {"kind": "returned", "text": canonical(value)}
+        return {"kind": "returned", "text": canonical(value, own=module.__name__)}
     except TooLong:
         return {"kind": "too long"}
     except BaseException as error:  # noqa: BLE001 - what the candidate raises is its behaviour

@@ -13,6 +13,12 @@ MAX_DEPTH = 150
 DRAINED = 1000
 """Items taken from an iterator: an endless one is told by its beginning."""
 
+DIGITS = 12
+"""Significant digits of a float: sums in another order differ only behind them, and mean the same.
+
+Two values on either side of a rounding boundary still differ, and so do a tiny remainder and an exact zero.
+"""
+
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
@@ -20,13 +26,15 @@ class TooLong(Exception):
     """The value has more parts than are looked at."""
 
 
-def canonical(value: object) -> str:
+def canonical(value: object, own: str = "candidate") -> str:
     """The value's canonical text; a long one is its beginning, its length and its SHA-256.
+
+    `own` is the name of the candidate's module: its objects are told by their attributes.
 
     Raises:
         TooLong: more than MAX_NODES parts.
     """
-    return shortened(_Writer().text(value))
+    return shortened(_Writer(own).text(value))
 
 
 def shortened(text: str) -> str:
@@ -47,7 +55,8 @@ def scrubbed(text: str) -> str:
 class _Writer:
     """Walks a value once; keeps count, and the path to find cycles."""
 
-    def __init__(self) -> None:
+    def __init__(self, own: str) -> None:
+        self._own = own
         self._left = MAX_NODES
         self._path: list[int] = []
 
@@ -79,12 +88,12 @@ class _Writer:
         return "{" + ", ".join(pairs) + "}"
 
     def _thing(self, value: Any) -> str:
-        """An object: a candidate's own by its attributes, any other by its repr."""
-        name = type(value).__qualname__
+        """An object by its attributes where it is a candidate's own or has no repr to tell it by; else by its repr."""
+        kind: Any = type(value)
         if isinstance(value, Iterator):
             return self._iterator(value)
-        if type(value).__module__ == "candidate":
-            return name + self.mapping(_attributes(value))
+        if kind.__module__ == self._own or (kind.__repr__ is object.__repr__ and _attributes(value)):
+            return str(kind.__qualname__) + self.mapping(_attributes(value))
         return scrubbed(repr(value))
 
     def _iterator(self, value: Iterator[Any]) -> str:
@@ -113,7 +122,11 @@ def _integer(writer: _Writer, value: int) -> str:
 
 def _float(writer: _Writer, value: float) -> str:
     # Minus zero equals zero in every test; as text it would split two candidates that behave alike.
-    return float.__repr__(0.0 if value == 0 else value)
+    return float.__repr__(0.0 if value == 0 else float(float.__format__(value, f".{DIGITS}g")))
+
+
+def _complex(writer: _Writer, value: complex) -> str:
+    return f"({_float(writer, value.real)}, {_float(writer, value.imag)}j)"
 
 
 def _tuple(writer: _Writer, value: tuple[Any, ...]) -> str:
@@ -137,7 +150,8 @@ _WRITERS: tuple[tuple[Any, Callable[[_Writer, Any], str]], ...] = (
     (int, _integer),
     (float, _float),
     (str, lambda _, value: str.__repr__(value)),
-    ((bytes, bytearray, complex, range), lambda _, value: repr(value)),
+    (complex, _complex),
+    ((bytes, bytearray, range), lambda _, value: repr(value)),
     (list, lambda writer, value: f"[{', '.join(writer.many(list.__iter__(value)))}]"),
     (tuple, _tuple),
     ((set, frozenset), _set),

@@ -41,7 +41,8 @@ class Program:
             os.execv(job["node"], [job["node"], "--v8-pool-size=0", heap, "--no-warnings", f"{HERE}/{script}"])
         theirs.close()
         link.close()
-        self.ask({"source": job["source"], "language": job["language"], "entry": job["entry"]})
+        where = f"{job['paths'][0]}/{job['files'][0]}" if job["paths"] and job["files"] else ""
+        self.ask({"source": job["source"], "language": job["language"], "entry": job["entry"], "where": where})
 
     def ask(self, request: dict[str, Any]) -> None:
         """Send a request.
