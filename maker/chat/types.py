@@ -28,6 +28,18 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
+class Fill:
+    """Text to go on with, in place of a conversation: what stands before the gap and what behind it.
+
+    Without a suffix there is no gap: the text just goes on. `files` are (name, text) of others, for context.
+    """
+
+    prefix: str
+    suffix: str | None = None
+    files: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ChatRequest:
     """One chat request: the conversation, the tools on offer and how to sample."""
 
@@ -40,6 +52,10 @@ class ChatRequest:
     sampling: Sampling = Sampling()
     stream: bool = False
     include_usage: bool = False
+    fill: Fill | None = None
+    """Where no conversation is asked for but text to fill in; `messages` then has the prefix, as the user's."""
+    thinking: bool = True
+    """Whether a model that can think before it answers may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +186,16 @@ class Collector:
         reason = parts.finish or "stop"
         logprobs = tuple(parts.logprobs)
         return Completion("".join(parts.text), "".join(parts.reasoning), calls, reason, self._usage, logprobs)
+
+
+def deltas_of(completion: Completion, choice: int = 0) -> list[Delta]:
+    """The stream that adds up to the completion, without its usage: text line by line, then call by call."""
+    said: list[Delta] = [ReasoningDelta(completion.reasoning, choice)] if completion.reasoning else []
+    said += [TextDelta(line, choice) for line in completion.text.splitlines(keepends=True)]
+    for index, call in enumerate(completion.tool_calls):
+        said.append(ToolCallDelta(index, call.id, call.name, choice=choice))
+        said.append(ToolCallDelta(index, arguments=call.arguments, choice=choice))
+    return [*said, Finish(completion.finish_reason, choice)]
 
 
 async def collect(deltas: AsyncIterator[Delta]) -> tuple[Completion, ...]:

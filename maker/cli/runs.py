@@ -119,7 +119,8 @@ def lines(record: Json) -> list[str]:
 
 def _step(step: Json) -> list[str]:
     unfinished = "" if step["finished"] else " (not finished)"
-    decided = "" if step["converged"] else ", not decided: chosen by score"
+    is_turn = any(candidate.get("action") for candidate in step["candidates"])
+    decided = "" if step["converged"] else f", not decided: {'by most votes' if is_turn else 'chosen by score'}"
     votes = ":".join(map(str, step["votes"])) or "none"
     said = [f"step {step['number']}: {step['title']}{unfinished}"]
     said += [f"  {_candidate(candidate)}" for candidate in step["candidates"]]
@@ -137,6 +138,8 @@ def _candidate(candidate: Json) -> str:
     head = f"candidate {candidate['number']}"
     if candidate["flags"]:
         return f"{head}: discarded ({', '.join(candidate['flags'])})"
+    if action := candidate.get("action"):
+        return f"{head}: {action}"
     ran = f"{candidate['passed']} of {candidate['checks']} checks" if candidate["executed"] else "not run"
     return f"{head}: {ran}, behaviour {candidate['signature']}"
 

@@ -6,7 +6,7 @@ from maker.errors import ModelReplyError, ModelTimeout
 from maker.pipeline.elect import Election
 from maker.pipeline.events import VerdictGiven
 from maker.pipeline.replies import ReflectionReply, ReviewReply
-from maker.pipeline.values import Candidate, Finding, Step, Verdict
+from maker.pipeline.values import Candidate, Finding, Step, Verdict, Vote
 from maker.pipeline.work import Work
 from maker.sandbox.values import Call, Input, Observation
 
@@ -30,7 +30,7 @@ async def validate(work: Work, step: Step, election: Election, inputs: tuple[Inp
         acceptance=points(step),
         language=chosen.language,
         code=chosen.code,
-        evidence=report(chosen, inputs),
+        evidence=report(chosen, inputs, election.vote),
     )
     verdict = None
     async with work.stage("validate"):
@@ -50,15 +50,18 @@ def points(step: Step) -> str:
     return "".join(f"- {point}\n" for point in step.acceptance)
 
 
-def report(candidate: Candidate, inputs: tuple[Input, ...]) -> str:
-    """What the candidate did when run, for a model to read."""
+def report(candidate: Candidate, inputs: tuple[Input, ...], vote: Vote) -> str:
+    """What the candidate did when run and how the vote went, for a model to read; what went wrong comes first."""
+    same, total = vote.votes.get(candidate.signature, 0), sum(vote.votes.values())
+    ahead = f"margin {vote.margin}{'' if vote.converged else ', undecided'}"
     if candidate.evidence is None or not inputs:
-        return "It was not executed."
+        return f"It was not executed. {same} of {total} votes, {ahead}."
     cases = list(zip(inputs, candidate.evidence.observations, strict=True))
-    lines = [f"{_words(item)}  ->  {_result(seen)}" for item, seen in cases[:SHOWN_CASES]]
-    checks = [seen for item, seen in cases if not isinstance(item, Call)]
-    passed = sum(seen.kind == "passed" for seen in checks)
-    return "\n".join([f"Executed: {passed} of {len(checks)} checks passed.", *lines])
+    shown = sorted(cases, key=lambda case: not _went_wrong(case[1]))[:SHOWN_CASES]
+    checks = sum(not isinstance(item, Call) for item in inputs)
+    head = [f"{same} of {total} candidates did the same, {ahead}."]
+    head += [f"{candidate.evidence.passed} of {checks} checks passed."] if checks else []
+    return "\n".join([*head, *(_line(item, seen) for item, seen in shown)])
 
 
 def failures(candidate: Candidate, inputs: tuple[Input, ...]) -> str:
@@ -66,9 +69,9 @@ def failures(candidate: Candidate, inputs: tuple[Input, ...]) -> str:
     if candidate.evidence is None:
         return ""
     bad = [
-        f"- {_words(item)}  ->  {_result(seen)}"
+        f"- {_line(item, seen)}"
         for item, seen in zip(inputs, candidate.evidence.observations, strict=True)
-        if seen.kind not in ("returned", "passed")
+        if _went_wrong(seen)
     ]
     return "When executed:\n" + "\n".join(bad[:SHOWN_CASES]) + "\n" if bad else ""
 
@@ -86,12 +89,26 @@ def sentence(found: Finding) -> str:
     return " ".join(f"{where}{found.what}{fix}".split())
 
 
-def _words(item: Input) -> str:
-    return item.expression if isinstance(item, Call) else item.code
+def _went_wrong(seen: Observation) -> bool:
+    return seen.kind not in ("returned", "passed")
+
+
+def _line(item: Input, seen: Observation) -> str:
+    return f"{item.expression if isinstance(item, Call) else item.code} -> {_result(seen)}"
 
 
 def _result(seen: Observation) -> str:
-    text = f"{seen.kind}: {seen.text}" if seen.text and seen.kind != "returned" else (seen.text or seen.kind)
-    if seen.kind in ("raised", "failed") and seen.message:
-        text += f" ({seen.message})"
+    if seen.kind == "returned":
+        text = seen.text or seen.kind
+    else:
+        text = f"{seen.kind}: {_detail(seen)}".removesuffix(": ")
     return text if len(text) <= SHOWN_VALUE else text[:SHOWN_VALUE] + "..."
+
+
+def _detail(seen: Observation) -> str:
+    """The exception with its message; of a failed assertion what it got is enough."""
+    if not seen.message:
+        return seen.text
+    if not seen.message.startswith(seen.text):
+        return f"{seen.text} ({seen.message})"
+    return seen.message.removeprefix("AssertionError: ")
