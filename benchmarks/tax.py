@@ -36,6 +36,7 @@ from maker.pipeline.stream import stream_events
 from maker.pipeline.values import Outcome, Task
 from maker.pipeline.work import Tools
 from maker.sandbox.values import Call, Evidence, Language, Observation, Trial, Unavailable
+from maker.server.dialects import Stream
 from maker.server.encode import EventEncoder
 from tests.fake_llama import FakeLlama
 from tests.server.orchestra import Orchestra, orchestra, question
@@ -146,7 +147,8 @@ async def in_process() -> float:
     """One run, its stream encoded; its own account of its overhead in ms."""
     models = {role: Instant(role) for role in SAID}
     task = Task("run-1", "high", ChatRequest(({"role": "user", "content": TASK},), stream=True))
-    encoder = EventEncoder(ChunkEncoder(id="chatcmpl-1", created=1, model="maker-high", include_usage=True))
+    chunks = ChunkEncoder(id="chatcmpl-1", created=1, model="maker-high", include_usage=True)
+    encoder = EventEncoder(Stream(chunks))
     outcomes: list[Outcome] = []
 
     async def work(emit: Callable[[Event], Awaitable[None]]) -> None:

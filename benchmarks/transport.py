@@ -18,7 +18,8 @@ import httpx
 from maker.chat.types import ChatRequest, Sampling
 from maker.models.llama import LlamaModel
 from maker.models.model import complete
-from maker.models.replica import Endpoint, aiohttp_transport
+from maker.models.replica import Endpoint
+from maker.models.transport import aiohttp_transport
 
 TRANSPORTS: dict[str, Callable[[], httpx.AsyncBaseTransport]] = {
     "httpx": lambda: httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=None, keepalive_expiry=4)),

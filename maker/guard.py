@@ -1,8 +1,8 @@
 """Who may talk to maker over HTTP, decided before a body is read; the same rules for the orchestrators and for mcp.
 
-What is covered: pages in a browser (any Origin that is not allowed is refused, simple requests too), DNS rebinding
-(the Host must be a loopback name with our port), form posts and other bodies that are not JSON, bodies that are too
-long, and, where a key is configured, callers without it.
+What is covered: pages in a browser (any Origin that is not allowed is refused, simple requests too, and so is what a
+page of another site loads without naming one), DNS rebinding (the Host must be a loopback name with our port), form
+posts and other bodies that are not JSON, bodies that are too long, and, where a key is configured, callers without it.
 
 What is not covered: other programs of the same user (they can read the key file), and other users of the machine where
 no key is configured: loopback is shared between them.
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from maker.chat.encode import error_body
+from maker.chat.encode_messages import message_error
 from maker.errors import Refused
 
 Scope = MutableMapping[str, Any]
@@ -26,6 +27,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 BODY_S = 60.0
 """How long a body may take to come."""
+ANTHROPIC = "/v1/messages"
+"""Where paths begin whose clients know errors in Anthropic's shape."""
 OPEN_PATHS = frozenset(("/health", "/ready"))
 """Paths that need no key: they say whether maker runs, nothing else."""
 
@@ -93,6 +96,9 @@ def _check_origin(rules: Rules, headers: Headers) -> None:
                 status=403,
                 code="origin_refused",
             )
+    # A page that loads something, or sends its visitor here, names no origin.
+    if headers.first("sec-fetch-site").lower() == "cross-site" and not headers.every("origin"):
+        raise Refused("pages of other sites may not call maker", status=403, code="origin_refused")
 
 
 def _check_key(rules: Rules, path: str, headers: Headers) -> None:
@@ -165,21 +171,21 @@ class Guard:
         try:
             check(self._rules, scope["method"], scope["path"], scope.get("raw_path") or b"/", headers)
         except Refused as refusal:
-            await _refuse(send, refusal)
+            await _refuse(send, refusal, scope["path"])
             return
         origin = headers.first("origin")
         if origin and scope["method"] == "OPTIONS":
             await _preflight(send, origin)
             return
-        limited = _LimitedBody(self._rules, receive, _with_origin(send, origin) if origin else send)
+        limited = _LimitedBody(self._rules, scope["path"], receive, _with_origin(send, origin) if origin else send)
         await self._app(scope, limited.receive, limited.send)
 
 
 class _LimitedBody:
     """Counts a body and waits for it only so long; past a limit it answers itself and the app sees a disconnect."""
 
-    def __init__(self, rules: Rules, receive: Receive, send: Send) -> None:
-        self._rules, self._receive, self._send = rules, receive, send
+    def __init__(self, rules: Rules, path: str, receive: Receive, send: Send) -> None:
+        self._rules, self._path, self._receive, self._send = rules, path, receive, send
         self._seen = 0
         self._started = self._refused = False
         self._whole_by: float | None = asyncio.get_running_loop().time() + BODY_S
@@ -198,7 +204,7 @@ class _LimitedBody:
     async def _cut(self, refusal: Refused) -> Message:
         if not self._started:
             self._refused = True
-            await _refuse(self._send, refusal)
+            await _refuse(self._send, refusal, self._path)
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
@@ -207,8 +213,12 @@ class _LimitedBody:
             await self._send(message)
 
 
-async def _refuse(send: Send, refusal: Refused) -> None:
-    body = json.dumps(error_body(str(refusal), type="invalid_request_error", code=refusal.code)).encode()
+async def _refuse(send: Send, refusal: Refused, path: str) -> None:
+    if path.startswith(ANTHROPIC):
+        said = message_error(str(refusal), refusal.status)
+    else:
+        said = error_body(str(refusal), type="invalid_request_error", code=refusal.code)
+    body = json.dumps(said).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     if refusal.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))

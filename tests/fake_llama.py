@@ -101,6 +101,9 @@ class FakeLlama:
         app.router.add_post("/control", self._control)
         app.router.add_post("/v1/chat/completions", self._generate)
         app.router.add_post("/v1/completions", self._generate)
+        app.router.add_post("/infill", self._generate)
+        app.router.add_post("/apply-template", self._template)
+        app.router.add_post("/tokenize", self._tokenize)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.05, access_log=None)
         await self._runner.setup()
         listener = socket.socket()
@@ -157,8 +160,20 @@ class FakeLlama:
     async def _props(self, request: web.Request) -> web.Response:
         settings = {"n_ctx": self.behaviour.context or 4096}
         return web.json_response(
-            {"default_generation_settings": settings, "total_slots": self.slots, "model_path": self.model}
+            {
+                "default_generation_settings": settings,
+                "total_slots": self.slots,
+                "model_path": self.model,
+                "modalities": {"vision": self.behaviour.vision, "audio": False},
+            }
         )
+
+    async def _template(self, request: web.Request) -> web.Response:
+        return web.json_response({"prompt": prompt_text(await request.json())})
+
+    async def _tokenize(self, request: web.Request) -> web.Response:
+        words = (await request.json())["content"].split()
+        return web.json_response({"tokens": list(range(len(words)))})
 
     async def _control(self, request: web.Request) -> web.Response:
         changes = await request.json()
@@ -193,6 +208,8 @@ class FakeLlama:
         try:
             if how.status or how.broken:
                 return _error(how.status or 500, how.refusal, "server_error")
+            if "infill" in request.path and not how.fim:
+                return _error(501, "Infill is not supported by this model", "not_supported_error")
             prompt = prompt_text(body).split()
             if how.context is not None and len(prompt) > how.context:
                 return _exceeds(len(prompt), how.context)
@@ -235,7 +252,15 @@ class FakeLlama:
         self, request: web.Request, body: Any, how: Behaviour, generation: Generation, prompt: list[str], chat: bool
     ) -> web.StreamResponse:
         number, cached = next(self._ids), self._count_prompt(prompt)
-        answer = Answer(body, chat=chat, number=number, model=self.model, prompt=len(prompt), cached=cached)
+        answer = Answer(
+            body,
+            chat=chat,
+            number=number,
+            model=self.model,
+            prompt=len(prompt),
+            cached=cached,
+            infill="infill" in request.path,
+        )
         replies = [self._reply(body, how) for _ in range(body.get("n") or 1)]
         await asyncio.sleep(how.first_byte_delay_s)
         if how.stall_first_byte:
@@ -289,7 +314,7 @@ class FakeLlama:
         for choice, reply in enumerate(replies):
             for data in answer.ending(choice, reply):
                 await response.write(data)
-        if how.done:
+        if how.done and "infill" not in request.path:
             await response.write(b"data: [DONE]\n\n")
         if how.stall_end:
             await self._released.wait()

@@ -48,6 +48,10 @@ class Behaviour:
     """Answer 503 for so long from the moment this is set."""
     context: int | None = None
     """Longest prompt in tokens; a longer one is 400."""
+    vision: bool = False
+    """Say on /props that images are taken."""
+    fim: bool = True
+    """Have markers for filling gaps; what was trained on them takes a quoted word from behind the gap."""
     reasoning: str = ""
     done: bool = True
     """End streams with [DONE]."""
@@ -75,7 +79,7 @@ def reply_to(body: Any, scripted: Any, *, tokens: int | None, reasoning: str) ->
             words = [*words, *(f" tok{n}" for n in range(tokens))][:tokens]
         reply = Reply([{"content": word} for word in words])
     reply.pieces[:0] = [{"reasoning_content": word} for word in _words(reasoning)]
-    limit = body.get("max_tokens") or body.get("max_completion_tokens")
+    limit = body.get("max_tokens") or body.get("max_completion_tokens") or body.get("n_predict")
     if limit and limit < len(reply.pieces):
         return Reply(reply.pieces[:limit], "length")
     return reply
@@ -84,8 +88,10 @@ def reply_to(body: Any, scripted: Any, *, tokens: int | None, reasoning: str) ->
 class Answer:
     """The JSON of one answer, as llama-server writes it."""
 
-    def __init__(self, body: Any, *, chat: bool, number: int, model: str, prompt: int, cached: int) -> None:
-        self._chat, self._prompt, self._cached = chat, prompt, cached
+    def __init__(
+        self, body: Any, *, chat: bool, number: int, model: str, prompt: int, cached: int, infill: bool = False
+    ) -> None:
+        self._chat, self._prompt, self._cached, self._infill = chat, prompt, cached, infill
         self._usage = bool((body.get("stream_options") or {}).get("include_usage"))
         self._head = {
             "created": int(time.time()),
@@ -103,6 +109,10 @@ class Answer:
 
     def ending(self, choice: int, reply: Reply) -> list[bytes]:
         tail = {"timings": self._timings(reply)}
+        if self._infill:
+            counts = {"tokens_predicted": len(reply.pieces), "tokens_evaluated": self._prompt}
+            kind = "limit" if reply.finish == "length" else "eos"
+            return [sse({"index": 0, "content": "", "stop": True, "stop_type": kind, **counts, **tail})]
         finish = self._chunk(choice, {}, reply.finish, {} if self._usage else tail)
         usage: Any = {
             "choices": [],
@@ -135,6 +145,8 @@ class Answer:
         if self._chat:
             one: dict[str, Any] = {"finish_reason": finish, "index": choice, "delta": delta}
             return sse({"choices": [one], **self._head, "object": "chat.completion.chunk", **dict(tail)})
+        if self._infill:
+            return sse({"index": 0, "content": delta.get("content", ""), "tokens": [1], "stop": False})
         one = {"text": delta.get("content", ""), "index": choice, "logprobs": None, "finish_reason": finish}
         return sse({"choices": [one], **self._head, "object": "text_completion", **dict(tail)})
 
@@ -193,10 +205,15 @@ def _text(content: Any) -> str:
 def prompt_text(body: Any) -> str:
     if "messages" in body:
         return "\n".join(_text(message.get("content")) for message in body["messages"])
+    if "input_prefix" in body:
+        return f"{body['input_prefix']}{body['input_suffix']}"
     return str(body.get("prompt", ""))
 
 
 def _last_user_text(body: Any) -> str:
+    if "input_suffix" in body:
+        quoted = re.search(r'"(\w+)"', body["input_suffix"])
+        return quoted[1] if quoted else "filled"
     users = [message for message in body.get("messages", ()) if message.get("role") == "user"]
     return _text(users[-1].get("content")) if users else prompt_text(body)
 

@@ -102,6 +102,15 @@ def test_the_length_is_checked_before_the_body_is_read(length: bytes, expected: 
     assert status(RULES, "POST", headers) == expected
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
+def test_what_a_page_of_another_site_loads_is_refused_though_it_names_no_origin(method: str) -> None:
+    assert status(RULES, method, [*JSON, (b"Sec-Fetch-Site", b"cross-site")]) == 403
+    for site in (b"same-origin", b"none"):
+        assert status(RULES, method, [*JSON, (b"Sec-Fetch-Site", site)]) == 200
+    allowed = [*JSON, (b"Sec-Fetch-Site", b"cross-site"), (b"Origin", b"https://ok.example")]
+    assert status(RULES, method, allowed) == 200
+
+
 @pytest.mark.parametrize(
     ("header", "expected"),
     [

@@ -5,6 +5,7 @@ Lines end at CR, LF or CRLF and nowhere else: U+2028 and its like are text.
 
 import json
 import re
+from collections.abc import Mapping
 
 MAX_EVENT_BYTES = 4 * 1024 * 1024
 
@@ -22,6 +23,11 @@ def frame(value: object) -> bytes:
     some servers send at the end of a delta, passes on to a client that joins the halves.
     """
     return b"data: " + json.dumps(value, separators=(",", ":")).encode("ascii") + b"\n\n"
+
+
+def named(value: Mapping[str, object]) -> bytes:
+    """One event that is also named on a line of its own, as its `type`: some clients go by that."""
+    return b"event: " + str(value["type"]).encode("ascii") + b"\n" + frame(value)
 
 
 def comment(text: str) -> bytes:

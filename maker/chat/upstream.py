@@ -24,6 +24,7 @@ from maker.chat.types import (
     ToolCallDelta,
     Usage,
 )
+from maker.chat.upstream_fill import as_chat_chunk
 from maker.errors import ContextOverflow, ModelReplyError
 
 Json = dict[str, Any]
@@ -57,6 +58,7 @@ def request_body(request: ChatRequest, model: str | None = None) -> Json:
         "frequency_penalty": sampling.frequency_penalty,
         "logprobs": sampling.logprobs,
         "top_logprobs": sampling.top_logprobs,
+        "chat_template_kwargs": None if request.thinking else {"enable_thinking": False},
         "stream": True,
         "stream_options": {"include_usage": True},
     }
@@ -150,6 +152,7 @@ class ReplyDecoder:
         # Errors come at HTTP 200, sometimes beside choices: they go first.
         if error := chunk.get("error"):
             self._in_band(error)
+        chunk = as_chat_chunk(chunk)
         deltas: list[Delta] = []
         choices = chunk.get("choices") or []
         if not isinstance(choices, list):

@@ -11,15 +11,15 @@ import httpx
 from maker.chat.types import ChatRequest, Delta, Sampling, Usage
 from maker.chat.upstream import ReplyDecoder
 from maker.errors import ModelHTTPError, ModelUnavailable
-from maker.models.model import ModelState
+from maker.models.model import Limits, ModelState
 from maker.models.replica import (
     DEFAULT_TIMEOUTS,
     ConnectionFailed,
     Endpoint,
     Replica,
     Timeouts,
-    aiohttp_transport,
 )
+from maker.models.transport import aiohttp_transport
 
 # The first may meet a server that is just ending; the second goes to another one, or to the same one started anew.
 TRIES = 2
@@ -103,6 +103,14 @@ class LlamaModel:
         async with aclosing(self._choices(request)) as deltas:
             yield deltas
 
+    async def limits(self) -> Limits:
+        """What the best server says it can take."""
+        return await min(self._replicas, key=_rank).limits()
+
+    async def count(self, request: ChatRequest) -> int | None:
+        """The tokens of the prompt, by the best server's own template and tokenizer."""
+        return await min(self._replicas, key=_rank).count(request)
+
     async def _choices(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         """Every choice, numbered through, then the usage of all requests together."""
         made, usage = 0, Usage()
@@ -126,7 +134,8 @@ class LlamaModel:
             replica = min(self._replicas, key=_rank)
             replica.in_flight += 1
             try:
-                async with replica.endpoint.limiter.take(request.sampling.n - made) as slots:
+                wanted = request.sampling.n - made if request.fill is None else 1
+                async with replica.endpoint.limiter_of(request).take(wanted) as slots:
                     asked = replace(request, sampling=_part(request.sampling, slots, made))
                     async with aclosing(replica.answer(asked, ReplyDecoder(self._role, slots))) as deltas:
                         async for delta in deltas:

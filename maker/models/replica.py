@@ -11,14 +11,14 @@ from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanage
 from dataclasses import dataclass
 from typing import NoReturn, Protocol, cast
 
-import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
 
 from maker.chat.types import ChatRequest, Delta
 from maker.chat.upstream import ReplyDecoder, context_overflow, request_body
+from maker.chat.upstream_fill import fill_body
 from maker.errors import ModelHTTPError, ModelLoading, ModelReplyError, ModelTimeout, ModelUnavailable, RequestError
-from maker.models.model import ModelState
+from maker.models import told
+from maker.models.model import Limits, ModelState
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +55,12 @@ class Endpoint:
     key: str | None = None
     limiter: Limiter = Unlimited()
     model: str | None = None
+    kept: Limiter | None = None
+    """The limiter for those who fill gaps, where a slot is kept for them."""
+
+    def limiter_of(self, request: ChatRequest) -> Limiter:
+        """Who hands out the request's slot."""
+        return self.kept if self.kept and request.fill and request.fill.suffix is not None else self.limiter
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +76,6 @@ DEFAULT_TIMEOUTS = Timeouts()
 
 class ConnectionFailed(Exception):
     """The connection could not be made, or broke before the first delta: worth another try."""
-
-
-def aiohttp_transport() -> httpx.AsyncBaseTransport:
-    """httpx over aiohttp: httpx's own pool costs several times the CPU when requests run side by side.
-
-    No connection is used twice: llama.cpp's server promises to keep them, yet closes each one after a streamed answer,
-    and a request that waits for a slot is sent in the very moment in which that has not been seen.
-    """
-
-    def session() -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=0, force_close=True)
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-
-    # The session brings its own TLS settings, which verify; those of the transport go unused.
-    return AiohttpTransport(client=session, verify=False, trust_env=False)
 
 
 class Replica:
@@ -105,6 +96,7 @@ class Replica:
         self._role, self._timeouts, self._loading, self._transport = role, timeouts, loading, transport
         self._client: httpx.AsyncClient | None = None
         self._ready_at = float("-inf")
+        self._limits: Limits | None = None
 
     def open(self) -> None:
         """Build the client; nothing is sent yet."""
@@ -139,6 +131,7 @@ class Replica:
     def failed(self) -> ModelUnavailable:
         """Note that no connection could be made; the failure to report."""
         self.last_state = self._silent()
+        self._limits = None  # it may come back with another model
         if self.last_state == "loading":
             return self._is_loading()
         return ModelUnavailable(
@@ -156,10 +149,10 @@ class Replica:
             RequestError: the server cannot take this kind of content.
         """
         begun = False
-        body = json.dumps(request_body(request, self.endpoint.model)).encode("ascii")
+        path, body = self._asked(request)
         deadline = self._in(self._timeouts.first_token_s)
         try:
-            async with self._post(body, deadline) as response:
+            async with self._post(path, body, deadline) as response:
                 async with aclosing(self._deltas(response, decoder, deadline)) as deltas:
                     async for delta in deltas:
                         begun = True
@@ -169,10 +162,35 @@ class Replica:
                 raise ModelReplyError(f"the answer of the {self._role} was cut short", role=self._role) from error
             raise ConnectionFailed from error
 
+    def _asked(self, request: ChatRequest) -> tuple[str, bytes]:
+        """Where the request goes and what is sent there."""
+        if request.fill is None:
+            return f"{self._v1}/chat/completions", _sent(request_body(request, self.endpoint.model))
+        path = f"{self._v1}/completions" if request.fill.suffix is None else f"{self._base}/infill"
+        return path, _sent(fill_body(request, request.fill, self.endpoint.model))
+
+    async def limits(self) -> Limits:
+        """What the server says it can take, asked once; nothing from one that does not tell."""
+        if self._limits is None:
+            self._limits = await told.limits(self._http, self._base)
+        return self._limits or Limits()
+
+    async def count(self, request: ChatRequest) -> int | None:
+        """The tokens of the prompt, by the server's own template and tokenizer; None where it cannot tell."""
+        return await told.count(self._http, self._base, request)
+
+    @property
+    def _v1(self) -> str:
+        return self.endpoint.url.rstrip("/")
+
+    @property
+    def _base(self) -> str:
+        return self._v1.removesuffix("/v1")
+
     @asynccontextmanager
-    async def _post(self, body: bytes, deadline: float) -> AsyncIterator[httpx.Response]:
+    async def _post(self, path: str, body: bytes, deadline: float) -> AsyncIterator[httpx.Response]:
         """Send the request: the status is 200, the body of the response is still to come."""
-        request = self._http.build_request("POST", f"{self.endpoint.url.rstrip('/')}/chat/completions", content=body)
+        request = self._http.build_request("POST", path, content=body)
         try:
             async with asyncio.timeout_at(deadline):
                 response = await self._http.send(request, stream=True)
@@ -229,7 +247,7 @@ class Replica:
 
     def _refused(self, status: int, text: str) -> NoReturn:
         """Raise what an answer other than 200 means."""
-        error = _error_object(text)
+        error = told.error_object(text)
         if error.get("type") == "exceed_context_size_error" or "maximum context length" in text:
             raise context_overflow(error)
         if status == 503 and "oading" in text:
@@ -247,11 +265,10 @@ class Replica:
         raise ModelHTTPError(sentence, role=self._role, status=status, body=text)
 
     async def _health(self) -> ModelState:
-        url = self.endpoint.url.rstrip("/")
-        status = (await self._http.get(f"{url.removesuffix('/v1')}/health")).status_code
+        status = (await self._http.get(f"{self._base}/health")).status_code
         if status == 404:
             # Not every OpenAI-compatible server has /health; all have a list of models.
-            status = (await self._http.get(f"{url}/models")).status_code
+            status = (await self._http.get(f"{self._v1}/models")).status_code
         if status == 503:
             return "loading"
         return "ready" if status == 200 else "down"
@@ -275,9 +292,5 @@ class Replica:
         return self._client
 
 
-def _error_object(text: str) -> dict[str, object]:
-    try:
-        error = json.loads(text).get("error")
-    except (ValueError, AttributeError, RecursionError):
-        return {}
-    return error if isinstance(error, dict) else {}
+def _sent(body: object) -> bytes:
+    return json.dumps(body).encode("ascii")

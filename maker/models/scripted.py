@@ -13,7 +13,7 @@ from maker.chat.types import (
     ToolCallDelta,
     Usage,
 )
-from maker.models.model import ModelState
+from maker.models.model import Limits, ModelState
 
 Reply = str | Completion | Sequence[Delta] | BaseException
 """A text, a whole completion, the very deltas, or what to raise."""
@@ -30,6 +30,7 @@ class ScriptedModel:
     def __init__(self, role: str, replies: Sequence[Script] = (), *, state: ModelState = "ready") -> None:
         self.calls: list[ChatRequest] = []
         self.now: ModelState = state
+        self.tells = Limits()
         self._role = role
         self._replies = list(replies)
 
@@ -46,6 +47,14 @@ class ScriptedModel:
     async def state(self) -> ModelState:
         """What `now` says."""
         return self.now
+
+    async def limits(self) -> Limits:
+        """What `tells` says."""
+        return self.tells
+
+    async def count(self, request: ChatRequest) -> int | None:
+        """The words of the messages."""
+        return sum(len(str(message.get("content")).split()) for message in request.messages)
 
     @asynccontextmanager
     async def stream(self, request: ChatRequest) -> AsyncIterator[AsyncIterator[Delta]]:

@@ -6,18 +6,11 @@ from maker.chat.types import ChatRequest
 from maker.errors import ModelError
 from maker.pipeline import prompts
 from maker.pipeline.events import KindDecided
+from maker.pipeline.purpose import purpose
 from maker.pipeline.replies import KindReply
 from maker.pipeline.values import Kind
 from maker.pipeline.work import Work
 
-TITLE_TOKENS = 64
-"""Clients ask for titles with 16 to 50 tokens; no code fits into so few."""
-MARKERS = re.compile(
-    r"<\|?fim[_▁]|<PRE>|\[SUFFIX\]|<\|im_start\|>|reply with a title|comprehensive summary of this conversation|"
-    r"concise summary of our conversation|Here is the rewritten code:",
-    re.IGNORECASE,
-)
-"""Fill-in-the-middle, ChatML rendered into a message, titles, summaries and edits, as clients write them."""
 CODE_WORDS = re.compile(
     r"\b(write|implement|create|add|build|code|fix|refactor|rewrite|port|convert|generate)\b.*"
     r"\b(function|class|method|script|program|module|test|api|endpoint|code|bug|parser|query|regex|component)\b",
@@ -27,14 +20,13 @@ CODE_WORDS = re.compile(
 
 def by_rules(request: ChatRequest) -> Kind | None:
     """The kind, where no model is needed to tell."""
+    if purpose(request) is not None:
+        return "utility"
     if request.tools:
         return "agent"
-    sampling = request.sampling
-    if sampling.max_tokens is not None and sampling.max_tokens <= TITLE_TOKENS:
-        return "utility"
-    last = request.messages[-1]
-    if last.get("role") != "user" or MARKERS.search(prompts.text_of(request.messages)):
-        return "utility"
+    sampling, last = request.sampling, request.messages[-1]
+    if last.get("role") != "user":
+        return "question"
     if sampling.n > 1 or sampling.logprobs or sampling.stop or request.response_format:
         return "question"  # what the client asks of the reply's form only a model's own reply can keep
     return None

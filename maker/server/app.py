@@ -1,21 +1,22 @@
 """The orchestrator's Quart application: its routes in one place, and one handler for every failure."""
 
 import logging
-import time
 
 from quart import Quart, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from maker.chat.encode import model_body, models_body
 from maker.errors import MakerError, ModelNotFound, RequestError
-from maker.guard import App, Guard
+from maker.guard import ANTHROPIC, App, Guard
 from maker.pipeline.checkpoint import Checkpoints
 from maker.server import errors, health
-from maker.server.chat import MODEL_IDS, Desk, chat_completions
+from maker.server.chat import STREAM_HEADERS, Desk
+from maker.server.dialects import anthropic_error
+from maker.server.feed import FeedBody
 from maker.server.inflight import Inflight
 from maker.server.metrics import CONTENT_TYPE, Metrics
 from maker.server.parts import Parts
 from maker.server.resume import Retries
+from maker.server.routes import add_routes
 
 log = logging.getLogger(__name__)
 RECENT_RUNS = 100
@@ -32,8 +33,9 @@ def create_app(parts: Parts) -> Quart:
     retries = Retries(parts.mode, Checkpoints(parts.store))
     desk = Desk(parts, Inflight(parts.limits.max_requests), Metrics(parts.mode), retries, health.Degraded(parts))
     app.extensions["inflight"] = desk.inflight
-    _openai_routes(app, desk)
+    add_routes(app, desk)
     _own_routes(app, desk)
+    _run_routes(app, desk)
     _error_handlers(app)
     return app
 
@@ -47,27 +49,6 @@ def guarded(app: Quart, parts: Parts) -> App:
         allowed_origins=parts.limits.allowed_origins,
         api_key=parts.limits.api_key,
     )
-
-
-def _openai_routes(app: Quart, desk: Desk) -> None:
-    own = MODEL_IDS[desk.parts.mode]
-    began = int(time.time())
-
-    @app.post("/v1/chat/completions")
-    async def chat() -> Response:
-        return await chat_completions(desk, request)
-
-    @app.get("/v1/models")
-    async def models() -> Response:
-        return jsonify(models_body([own], created=began))
-
-    @app.get("/v1/models/<path:name>")
-    async def model(name: str) -> Response:
-        if name != own:
-            raise ModelNotFound(
-                f"model {name!r} is not served on port {desk.parts.port}; it serves {own}", param="model"
-            )
-        return jsonify(model_body(own, created=began))
 
 
 def _own_routes(app: Quart, desk: Desk) -> None:
@@ -90,6 +71,10 @@ def _own_routes(app: Quart, desk: Desk) -> None:
     async def metrics() -> Response:
         return Response(desk.metrics.render(), content_type=CONTENT_TYPE)
 
+
+def _run_routes(app: Quart, desk: Desk) -> None:
+    parts = desk.parts
+
     @app.get("/api/runs")
     async def runs() -> Response:
         return jsonify([record.as_json() for record in await parts.store.recent(RECENT_RUNS)])
@@ -100,6 +85,14 @@ def _own_routes(app: Quart, desk: Desk) -> None:
         if record is None:
             raise _no_run(run_id)
         return jsonify(record.as_json())
+
+    @app.get("/api/events")
+    async def events() -> Response:
+        desk.feed.check_room()
+        frames = desk.feed.frames(desk.inflight.draining, parts.limits.keep_alive_s)
+        response = Response(FeedBody(frames), mimetype="text/event-stream", headers=STREAM_HEADERS)
+        response.timeout = None
+        return response
 
     @app.post("/api/runs/<run_id>/cancel")
     async def cancel(run_id: str) -> Response:
@@ -114,20 +107,27 @@ def _no_run(run_id: str) -> RequestError:
     return error
 
 
+def _said(error: MakerError) -> Response:
+    """The error in the shape of the endpoint that was asked."""
+    if request.path.startswith(ANTHROPIC):
+        return jsonify(anthropic_error(error))
+    return jsonify(errors.body(error))
+
+
 def _error_handlers(app: Quart) -> None:
     @app.errorhandler(MakerError)
     async def known(error: MakerError) -> tuple[Response, int, dict[str, str]]:
-        return jsonify(errors.body(error)), errors.classify(error)[0], errors.headers(error)
+        return _said(error), errors.classify(error)[0], errors.headers(error)
 
     @app.errorhandler(HTTPException)
     async def http(error: HTTPException) -> tuple[Response, int]:
         said = RequestError(f"{request.method} {request.path}: {error.description or error.name}", code=_code(error))
-        return jsonify(errors.body(said)), error.code or 400
+        return _said(said), error.code or 400
 
     @app.errorhandler(Exception)
     async def unknown(error: Exception) -> tuple[Response, int]:
         log.exception("request failed", exc_info=error)
-        return jsonify(errors.body(errors.INTERNAL)), 500
+        return _said(errors.INTERNAL), 500
 
 
 def _code(error: HTTPException) -> str:

@@ -8,7 +8,7 @@ from types import TracebackType
 
 from quart.wrappers.response import ResponseBody
 
-from maker.chat.sse import KEEP_ALIVE, frame
+from maker.chat.sse import KEEP_ALIVE
 from maker.errors import MakerError
 from maker.pipeline.events import Emit, Event
 from maker.pipeline.stream import stream_events
@@ -19,18 +19,19 @@ log = logging.getLogger(__name__)
 
 
 class EventBody(ResponseBody):
-    """Streams a run. Ends in what `encode` makes of its last event, or in one error event; never in both."""
+    """Streams a run. Ends in what `encode` makes of its last event, or `fail` of its error; never in both."""
 
     def __init__(
         self,
         run_id: str,
         work: Callable[[Emit], Awaitable[object]],
         encode: Callable[[Event], bytes],
+        fail: Callable[[MakerError], bytes],
         *,
         inflight: Inflight,
         keep_alive_s: float,
     ) -> None:
-        self._run_id, self._work, self._encode = run_id, work, encode
+        self._run_id, self._work, self._encode, self._fail = run_id, work, encode, fail
         self._inflight, self._keep_alive_s = inflight, keep_alive_s
         self._stack = AsyncExitStack()
 
@@ -63,10 +64,10 @@ class EventBody(ResponseBody):
         except StopAsyncIteration:
             return
         except MakerError as error:
-            yield frame(errors.body(error))
+            yield self._fail(error)
         except Exception:  # the outer edge: the client gets an error event, the log the traceback
             log.exception("run %s failed", self._run_id)
-            yield frame(errors.body(errors.INTERNAL))
+            yield self._fail(errors.INTERNAL)
         finally:
             if coming is not None:
                 coming.cancel()

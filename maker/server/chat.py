@@ -1,36 +1,39 @@
-"""POST /v1/chat/completions: parse, refuse what can be refused, run, encode."""
+"""Answering a request, in whatever dialect it came: refuse what can be refused, run, encode."""
 
 import asyncio
 import json
 import secrets
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from quart import Request, Response
 
-from maker.chat.encode import ChunkEncoder, completion_body
-from maker.chat.parse import parse_chat
 from maker.chat.types import ChatRequest
-from maker.config import ModeName
+from maker.config import Mode, ModeName
 from maker.errors import ModelNotFound, RequestError
+from maker.pipeline import budget
 from maker.pipeline.checkpoint import Checkpoint
 from maker.pipeline.classify import by_rules
 from maker.pipeline.events import Emit, Event, RunFinished, ignore
 from maker.pipeline.ready import NEEDED, unavailable
 from maker.pipeline.run import run
-from maker.pipeline.values import Outcome, Task
+from maker.pipeline.values import Kind, Outcome, Task
+from maker.server import asking
 from maker.server.body import EventBody
+from maker.server.dialects import MODEL_IDS, Dialect
 from maker.server.encode import EventEncoder, maker_object, total_usage
+from maker.server.feed import Feed
+from maker.server.fits import check_fits
 from maker.server.inflight import Inflight
 from maker.server.metrics import Metrics
 from maker.server.parts import Parts
 from maker.server.record import Recorder
 from maker.server.resume import Retries, replay
 
-MODEL_IDS: dict[ModeName, str] = {"high": "maker-high", "low": "maker-low"}
 ALIASES = frozenset(("multi-agent", "multi-agent-orchestrator"))
 """Ids of the Docker version; they mean the mode of the port they are sent to."""
+STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +43,21 @@ class Asked:
     task: Task
     checkpoint: Checkpoint
     traceparent: str | None
+    dialect: Dialect
+    mode: Mode
+    """The limits, lowered where the request asks for less."""
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What the chat handler works with: the parts, and this process's own counters."""
+    """What every handler works with: the parts, and this process's own counters."""
 
     parts: Parts
     inflight: Inflight
     metrics: Metrics
     retries: Retries
     degraded: Callable[[], Awaitable[dict[str, str]]]
+    feed: Feed = field(default_factory=Feed)
 
     def listen(self, asked: Asked, *more: Emit) -> Emit:
         """The listener of one run: the run store first, so that who has the answer finds the run; the client next."""
@@ -58,6 +65,7 @@ class Desk:
             Recorder(asked.task, self.parts.store, asked.checkpoint).listener,
             *more,
             self.metrics.listener,
+            self.feed.listener(asked.task),
             self.parts.trace(asked.traceparent),
         )
 
@@ -73,7 +81,8 @@ class Desk:
         try:
             if checkpoint.progress.answer is not None:
                 return await replay(asked.task, checkpoint.progress, more[0] if more else ignore)
-            return await run(asked.task, tools=self.parts.tools, emit=self.listen(asked, *more), checkpoint=checkpoint)
+            tools = replace(self.parts.tools, mode=asked.mode)
+            return await run(asked.task, tools=tools, emit=self.listen(asked, *more), checkpoint=checkpoint)
         except asyncio.CancelledError:
             # Whoever asked does not want it any more; only a stop of maker itself is an interruption.
             if checkpoint.progress.answer is None and not self.inflight.stopped:
@@ -99,27 +108,26 @@ def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
 
 
-def check_model(request: ChatRequest, mode: ModeName, port: int) -> None:
+def check_model(asked: str | None, mode: ModeName, port: int) -> None:
     """Pass if this port serves the id.
 
     Raises:
         ModelNotFound: it does not; the sentence names id and port.
     """
     own = MODEL_IDS[mode]
-    if request.model in (None, "", own) or request.model in ALIASES:
+    if asked in (None, "", own) or asked in ALIASES:
         return
-    other = next((name for name in MODEL_IDS.values() if name == request.model), None)
+    other = next((name for name in MODEL_IDS.values() if name == asked), None)
     advice = f"{other} is on the other port" if other else f"ask for {own}"
-    raise ModelNotFound(f"model {request.model!r} is not served on port {port}; {advice}", param="model")
+    raise ModelNotFound(f"model {asked!r} is not served on port {port}; {advice}", param="model")
 
 
-async def check_roles(parts: Parts) -> None:
-    """Pass if every role the mode needs is there, if only loading.
+async def check_roles(parts: Parts, needed: Sequence[str]) -> None:
+    """Pass if every role that is needed is there, if only loading.
 
     Raises:
         ModelUnavailable: the first one that is down.
     """
-    needed = NEEDED[parts.mode]
     present = [parts.models[role] for role in needed if role in parts.models]
     states = await asyncio.gather(*(model.state() for model in present))
     down = {model.role for model, state in zip(present, states, strict=True) if state == "down"}
@@ -128,37 +136,50 @@ async def check_roles(parts: Parts) -> None:
             raise unavailable(role)
 
 
-async def chat_completions(desk: Desk, request: Request) -> Response:
-    """Answer one chat request, streamed or whole."""
+async def answer(desk: Desk, request: Request, speak: Callable[[object], Dialect]) -> Response:
+    """Answer one request, streamed or whole, in the dialect that `speak` reads its body as."""
     body = await read_json(request)
-    chat = parse_chat(body)
-    check_model(chat, desk.parts.mode, desk.parts.port)
-    checkpoint = await desk.retries.checkpoint(request.headers, body)
+    dialect = speak(body)
+    chat = dialect.request
+    check_model(chat.model, desk.parts.mode, desk.parts.port)
+    workspace = asking.workspace(request.headers)
+    mode = budget.lowered(desk.parts.tools.mode, request.headers.get(budget.HEADER))
+    # What a run is resumed by: everything that its answer depends on.
+    whole = body if workspace is None else [workspace, body]
+    checkpoint = await desk.retries.checkpoint(request.headers, whole)
     try:
-        run_id = checkpoint.progress.run_id
+        run_id, kind = checkpoint.progress.run_id, by_rules(chat)
         if checkpoint.progress.answer is None:
-            await check_roles(desk.parts)
+            await check_needed(desk.parts, chat, kind)
             run_id = f"run-{secrets.token_hex(12)}"
-        task = Task(run_id, desk.parts.mode, chat, by_rules(chat))
+        task = Task(run_id, desk.parts.mode, chat, kind, workspace)
+        asked = Asked(task, checkpoint, request.headers.get("traceparent"), dialect, mode)
         desk.inflight.check_room()  # last: nothing is awaited between this and being counted
-        answer = _streamed if chat.stream else _whole
-        return await answer(desk, Asked(task, checkpoint, request.headers.get("traceparent")))
+        return await (_streamed if chat.stream else _whole)(desk, asked)
     except BaseException:
         desk.retries.release(checkpoint)
         raise
 
 
+async def check_needed(parts: Parts, chat: ChatRequest, kind: Kind | None) -> None:
+    """Pass if what the request needs is there, and can take it.
+
+    Raises:
+        ModelUnavailable: a role that is needed is down.
+        RequestError: no model here fills gaps, or takes images.
+        ContextOverflow: the prompt is longer than a slot.
+    """
+    if chat.fill is not None and chat.fill.suffix is not None:
+        await check_fits(await parts.tools.fill.choose(parts.models), chat)
+        return
+    await check_roles(parts, ("coder",) if kind == "utility" else NEEDED[parts.mode])
+    await check_fits(parts.models["coder"], chat)
+
+
 async def _streamed(desk: Desk, asked: Asked) -> Response:
     task = asked.task
-    chunks = ChunkEncoder(
-        id=_wire_id(task),
-        created=int(time.time()),
-        model=MODEL_IDS[task.mode],
-        include_usage=task.request.include_usage,
-        reasoning=task.kind != "utility",
-    )
-
-    encoder = EventEncoder(chunks)
+    stream = asked.dialect.stream(task, int(time.time()))
+    encoder = EventEncoder(stream)
 
     async def work(emit: Emit) -> Outcome:
         async def listen(event: Event) -> None:
@@ -172,11 +193,11 @@ async def _streamed(desk: Desk, asked: Asked) -> Response:
         task.run_id,
         work,
         encoder.encode,
+        stream.failing,
         inflight=desk.inflight,
         keep_alive_s=desk.parts.limits.keep_alive_s,
     )
-    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no", "x-maker-run": task.run_id}
-    response = Response(body, mimetype="text/event-stream", headers=headers)
+    response = Response(body, mimetype="text/event-stream", headers={**STREAM_HEADERS, "x-maker-run": task.run_id})
     response.timeout = None
     return response
 
@@ -186,20 +207,9 @@ async def _whole(desk: Desk, asked: Asked) -> Response:
     with desk.inflight.admit(task.run_id) as ticket:
         outcome = await ticket.run(desk.work(asked))
     degraded = await desk.degraded()
-    body = completion_body(
-        outcome.completions,
-        id=_wire_id(task),
-        created=int(time.time()),
-        model=MODEL_IDS[task.mode],
-        usage=total_usage(outcome),
-        maker=maker_object(outcome, degraded),
-        reasoning=task.kind != "utility",
-    )
+    told = maker_object(outcome, degraded)
+    body = asked.dialect.whole(outcome, int(time.time()), total_usage(outcome), told)
     headers = {"x-maker-run": task.run_id, "x-maker-overhead-ms": f"{outcome.overhead_ms:.2f}"}
     if degraded:
         headers["x-maker-degraded"] = ",".join(sorted(degraded))
     return Response(json.dumps(body), mimetype="application/json", headers=headers)
-
-
-def _wire_id(task: Task) -> str:
-    return f"chatcmpl-{task.run_id.removeprefix('run-')}"

@@ -1,42 +1,37 @@
-"""Run events to the chat-completions wire; pure."""
+"""Run events to whatever wire the client speaks; pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from maker.chat.encode import ChunkEncoder
-from maker.chat.sse import DONE, frame
 from maker.chat.types import ReasoningDelta, Usage
 from maker.pipeline.events import AnswerDelta, Event, RunFinished, RunStarted
 from maker.pipeline.progress import line
 from maker.pipeline.values import Outcome, StepOutcome
+from maker.server.dialects import Stream
 
 
 class EventEncoder:
     """Turns the events of one run into the bytes of its stream: the answer as content, progress as reasoning."""
 
-    def __init__(self, chunks: ChunkEncoder) -> None:
+    def __init__(self, stream: Stream) -> None:
         self.degraded: Mapping[str, str] = {}
         """What does not work at the moment; set it before the run's last event."""
-        self._chunks = chunks
+        self._stream = stream
 
     def encode(self, event: Event) -> bytes:
         """What the client receives for the event; often nothing."""
         match event:
             case RunStarted():
-                return _frames(self._chunks.opening())
+                return self._stream.opening()
             case AnswerDelta():
-                return _frames(self._chunks.encode(event.delta))
+                return self._stream.encode(event.delta)
             case RunFinished():
                 told = maker_object(event.outcome, self.degraded)
-                return _frames(self._chunks.closing(usage=total_usage(event.outcome), maker=told)) + DONE
+                return self._stream.closing(usage=total_usage(event.outcome), maker=told)
             case _:
                 said = line(event)
-                return _frames(self._chunks.encode(ReasoningDelta(f"{said}\n"))) if said else b""
-
-
-def _frames(chunks: Iterable[object]) -> bytes:
-    return b"".join(map(frame, chunks))
+                return self._stream.encode(ReasoningDelta(f"{said}\n")) if said else b""
 
 
 def total_usage(outcome: Outcome) -> Usage:

@@ -27,7 +27,9 @@ class Degraded:
             if self._clock() - self._at > FRESH_S:
                 missing, states = await asyncio.gather(self._parts.missing(), role_states(self._parts))
                 roles = {role: _WHY[state] for role, state in states.items() if state != "ready"}
-                self._found, self._at = {**missing, **roles}, self._clock()
+                unfilled = self._parts.tools.fill.missing
+                autocomplete = {"autocomplete": unfilled} if unfilled else {}
+                self._found, self._at = {**missing, **roles, **autocomplete}, self._clock()
         return self._found
 
 

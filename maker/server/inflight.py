@@ -50,7 +50,8 @@ class Inflight:
         self._tickets: dict[str, Ticket] = {}
         self._idle = asyncio.Event()
         self._idle.set()
-        self._draining = False
+        self.draining = asyncio.Event()
+        """Set once nobody is let in any more."""
         self.stopped = False
         """Whether what still ran was ended because this orchestrator stops: by nobody's wish."""
 
@@ -64,7 +65,7 @@ class Inflight:
             TooBusy: the limit is reached.
             ModelUnavailable: this orchestrator is stopping.
         """
-        if self._draining:
+        if self.draining.is_set():
             raise ModelUnavailable("maker is stopping; try again when it is back", role="orchestrator")
         if len(self._tickets) >= self._limit:
             raise TooBusy(
@@ -93,7 +94,7 @@ class Inflight:
 
     async def drain(self, within_s: float) -> None:
         """Let nobody in any more; return when all are done, or end the rest after `within_s` seconds."""
-        self._draining = True
+        self.draining.set()
         try:
             await asyncio.wait_for(self._idle.wait(), within_s)
         except TimeoutError:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from maker.config import ModeName
 from maker.config import Server as Limits
 from maker.models.model import Model
+from maker.models.vectors import VectorServer
 from maker.pipeline.events import Emit
 from maker.pipeline.work import Tools
 from maker.stores.run_store import RunStore
@@ -27,6 +28,10 @@ class Parts:
     """Services beside the models that do not work now, with the reason; never asks a model."""
     embedded: Mapping[str, str]
     """Services that run inside another process, with the reason."""
+    embeddings: VectorServer | None = None
+    """Who answers /v1/embeddings; None where nobody is configured."""
+    rerank: VectorServer | None = None
+    """Who answers /v1/rerank; None where nobody is configured."""
 
     @property
     def models(self) -> Mapping[str, Model]:

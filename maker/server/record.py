@@ -11,12 +11,14 @@ from dataclasses import asdict
 from typing import Any, TypeVar
 
 from maker.errors import StoreError
+from maker.pipeline.calls import calls_of, written
 from maker.pipeline.checkpoint import Checkpoint, Progress
 from maker.pipeline.events import Event, KindDecided, Noted, RunFailed, RunFinished, RunResumed
 from maker.pipeline.plan import examples
 from maker.pipeline.prompts import text_of
 from maker.pipeline.values import Candidate, Plan, StepOutcome, Task
 from maker.sandbox.values import Call, Check, Input
+from maker.server.rounds import Round, Rounds
 from maker.stores.run_store import RunRecord, RunStatus, RunStore
 
 log = logging.getLogger(__name__)
@@ -44,9 +46,11 @@ class Recorder:
         self._kind: str | None = task.kind
         self._notes = list(checkpoint.progress.notes)
         self._resumed_after: tuple[str, ...] = ()
+        self._rounds = Rounds()
 
     async def listener(self, event: Event) -> None:
         """Take in what the checkpoint does not know; save on the event that ends the run."""
+        self._rounds.take(event)
         match event:
             case RunResumed():
                 self._resumed_after = event.after
@@ -66,7 +70,7 @@ class Recorder:
         usage = outcome.usage if outcome else progress.usage
         summary = Summary(text_of(self._task.request.messages), KEPT_PLAN)
         notes = [summary.text(note) for note in summary.some(self._notes)]
-        steps = summary.steps(progress)
+        steps = summary.steps(progress, self._rounds)
         return RunRecord(
             run_id=self._task.run_id,
             mode=self._task.mode,
@@ -98,7 +102,7 @@ class Summary:
     def __init__(self, request: str, room: int) -> None:
         self.shortened = False
         self._request = request
-        self._examples = frozenset(examples(request))
+        self._examples = frozenset((*examples(request), *examples(request, "javascript")))
         self._left = room
 
     def plan(self, plan: Plan) -> Json:
@@ -115,12 +119,15 @@ class Summary:
         ]
         return {"summary": self.text(plan.summary), "steps": steps}
 
-    def steps(self, progress: Progress) -> list[Json]:
+    def steps(self, progress: Progress, rounds: Rounds) -> list[Json]:
         """The finished steps, and the one that was begun where its vote is over; each in a room of its own."""
         begun = progress.begun and (progress.begun.voted or progress.begun.best)
         steps = [*progress.finished.values(), *([begun] if begun else [])]
         rooms = [Summary(self._request, KEPT_STEPS // len(steps)) for _ in steps]
         made = [room._step(step, finished=step is not begun) for room, step in zip(rooms, steps, strict=True)]
+        for room, step, shown in zip(rooms, steps, made, strict=True):
+            others = room.some(rounds.others(step.step.number, step.candidates))
+            shown["other_rounds"] = [room._round(one, step.inputs) for one in others]
         self.shortened = self.shortened or any(room.shortened for room in rooms)
         return made
 
@@ -152,6 +159,18 @@ class Summary:
             ],
         }
 
+    def _round(self, voted: Round, inputs: Sequence[Input]) -> Json:
+        """A round before or after the one that the step shows."""
+        verdict = voted.verdict
+        return {
+            "candidates": [self._candidate(one, inputs) for one in self.some(voted.candidates)],
+            "chosen": voted.chosen.number,
+            "margin": voted.vote.margin,
+            "converged": voted.vote.converged,
+            "confidence": round(voted.vote.confidence, 3),
+            "verdict": None if verdict is None else "accepted" if verdict.accepted else "refused",
+        }
+
     def _candidate(self, candidate: Candidate, inputs: Sequence[Input]) -> Json:
         evidence = candidate.evidence
         return {
@@ -159,7 +178,8 @@ class Summary:
             "flags": [self.text(flag) for flag in self.some(candidate.flags)],
             "language": self.text(candidate.language),
             "path": self.text(candidate.path),
-            "code": self.text(candidate.code, KEPT_CODE),
+            "action": self.text(candidate.action),
+            "code": self.text(candidate.code or "\n".join(map(written, calls_of(candidate))), KEPT_CODE),
             "signature": candidate.signature,
             "executed": evidence is not None,
             "passed": evidence.passed if evidence else None,

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from werkzeug.datastructures import Headers
 
-from maker.chat.types import Completion, Delta, Finish, ReasoningDelta, TextDelta, ToolCallDelta
+from maker.chat.types import deltas_of
 from maker.config import ModeName
 from maker.errors import KeyInUse, RequestError
 from maker.pipeline.checkpoint import Checkpoint, Checkpoints, Progress
@@ -82,16 +82,7 @@ async def replay(task: Task, progress: Progress, emit: Emit) -> Outcome:
     )
     await emit(RunStarted(task))
     for choice, completion in enumerate(outcome.completions):
-        for delta in _deltas(completion, choice):
+        for delta in deltas_of(completion, choice):
             await emit(AnswerDelta(delta))
     await emit(RunFinished(outcome))
     return outcome
-
-
-def _deltas(completion: Completion, choice: int) -> list[Delta]:
-    said: list[Delta] = [ReasoningDelta(completion.reasoning, choice)] if completion.reasoning else []
-    said += [TextDelta(line, choice) for line in completion.text.splitlines(keepends=True)]
-    for index, call in enumerate(completion.tool_calls):
-        said.append(ToolCallDelta(index, call.id, call.name, choice=choice))
-        said.append(ToolCallDelta(index, arguments=call.arguments, choice=choice))
-    return [*said, Finish(completion.finish_reason, choice)]

@@ -10,7 +10,7 @@ KEPT_S = 7 * 24 * 3600
 """Seconds for which a run is kept."""
 PROGRESS_KEPT_S = 3600
 """Seconds for which an interrupted run can be resumed."""
-BULKY = ("inputs", "candidates", "findings")
+BULKY = ("inputs", "candidates", "findings", "other_rounds")
 """Keys of a step that a list of runs does without."""
 
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maker.chat.parse import MAX_CHOICES, MAX_DEPTH, MAX_STOPS, MAX_TOKENS, parse_chat
+from maker.chat.fields import MAX_DEPTH
+from maker.chat.parse import MAX_CHOICES, MAX_STOPS, MAX_TOKENS, parse_chat
 from maker.chat.types import ChatRequest, Sampling
 from maker.chat.upstream import request_body
 from maker.errors import RequestError

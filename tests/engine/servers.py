@@ -28,8 +28,14 @@ INSTALLED: dict[str, Installed] = {
 
 KEY = "key-for-tests-0123456789"
 QUESTION = {"messages": [{"role": "user", "content": "Say something."}], "seed": 1, "max_tokens": 300}
-ENDLESS = {**QUESTION, "max_tokens": 8000, "logit_bias": {str(tiny.vocabulary()[0].index("<|im_end|>")): -100}}
-"""A question whose answer takes seconds, because the token that ends it never comes."""
+PROGRAM = {
+    **QUESTION,
+    "messages": [{"role": "user", "content": "Write a Python function total(xs) that returns the sum of xs."}],
+}
+END = 1020
+"""The id of `<|im_end|>` in both tiny models."""
+ENDLESS = {**QUESTION, "max_tokens": 8000, "logit_bias": {str(END): -100}}
+"""A question whose answer fills the slot, because the token that ends it never comes."""
 
 
 @dataclass

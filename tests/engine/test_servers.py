@@ -18,7 +18,7 @@ from maker.config import Config, EngineName
 from maker.engine import argv
 from maker.engine.installed import choose
 from maker.errors import ModelFileError
-from tests.engine.servers import ENDLESS, INSTALLED, KEY, QUESTION, Server, home_with_model, running, start
+from tests.engine.servers import ENDLESS, INSTALLED, KEY, PROGRAM, QUESTION, Server, home_with_model, running, start
 from tests.support import tail
 
 pytestmark = pytest.mark.processes
@@ -67,11 +67,17 @@ def test_everything_but_health_needs_the_key(server: Server, path: str) -> None:
 
 
 @every_engine
-def test_an_answer_is_readable_and_ends_by_itself(server: Server) -> None:
+def test_what_is_no_function_gets_an_honest_sentence(server: Server) -> None:
     choice = server.chat({**QUESTION, "temperature": 0.8})["choices"][0]
     assert choice["finish_reason"] == "stop"
-    assert re.fullmatch(r"[A-Za-z .]+", choice["message"]["content"])
-    assert 5 <= len(choice["message"]["content"].split()) <= 150
+    assert "I only write small Python functions" in choice["message"]["content"]
+
+
+@every_engine
+def test_a_function_is_answered_with_a_program(server: Server) -> None:
+    choice = server.chat({**PROGRAM, "temperature": 0})["choices"][0]
+    assert choice["finish_reason"] == "stop"
+    assert choice["message"]["content"].startswith("```python\ndef total(xs):\n")
 
 
 @every_engine
@@ -96,9 +102,9 @@ def test_a_stream_has_many_deltas_and_the_same_text(server: Server) -> None:
 
 @llama_cpp_server
 def test_one_request_gives_three_choices(server: Server) -> None:
-    choices = server.chat({**QUESTION, "n": 3, "temperature": 1.0})["choices"]
+    choices = server.chat({**PROGRAM, "n": 3, "temperature": 2.0})["choices"]
     assert sorted(choice["index"] for choice in choices) == [0, 1, 2]
-    assert len({choice["message"]["content"] for choice in choices}) == 3
+    assert len({choice["message"]["content"] for choice in choices}) > 1
 
 
 @pytest.mark.parametrize("server", [PYTHON], indirect=True)
@@ -117,7 +123,11 @@ def test_every_slot_has_the_planned_context(server: Server) -> None:
 
 @llama_cpp_server
 def test_an_answer_obeys_a_json_schema(server: Server) -> None:
-    properties = {"title": {"type": "string"}, "ok": {"type": "boolean"}, "steps": {"type": "array", "maxItems": 3}}
+    properties = {
+        "title": {"type": "string", "maxLength": 20},
+        "ok": {"type": "boolean"},
+        "steps": {"type": "array", "items": {"type": "boolean"}, "maxItems": 3},
+    }
     schema = {"type": "object", "properties": properties, "required": list(properties)}
     form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
     choice = server.chat({**QUESTION, "response_format": form})["choices"][0]

@@ -24,8 +24,9 @@ from maker.errors import (
 )
 from maker.models.llama import LlamaModel
 from maker.models.model import complete
-from maker.models.replica import Endpoint, Timeouts, aiohttp_transport
+from maker.models.replica import Endpoint, Timeouts
 from maker.models.slots import SlotLimiter, in_use
+from maker.models.transport import aiohttp_transport
 from tests.fake_llama import FakeLlama
 from tests.models.support import ask, in_loop, open_files
 from tests.support import free_ports

@@ -11,7 +11,8 @@ import pytest
 
 from maker.models.llama import LlamaModel
 from maker.models.model import complete
-from maker.models.replica import Endpoint, aiohttp_transport
+from maker.models.replica import Endpoint
+from maker.models.transport import aiohttp_transport
 from tests.models.support import ask, in_loop
 from tests.support import free_ports
 

@@ -194,6 +194,6 @@ def test_the_fuzzer_notices_a_server_that_breaks(server: AnyReply, monkeypatch: 
     def broken(body: object) -> ChatRequest:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("maker.server.chat.parse_chat", broken)
+    monkeypatch.setattr("maker.server.dialects.parse_chat", broken)
     with pytest.raises(AssertionError):
         server.send(b"{}")

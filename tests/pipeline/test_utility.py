@@ -1,0 +1,98 @@
+"""The direct path: which model, how it is asked, and what of its answer reaches the editor."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from maker.chat.types import ChatRequest, Completion, Fill, ReasoningDelta, Sampling
+from maker.config import Mode
+from maker.errors import ModelUnavailable, RequestError
+from maker.models.scripted import ScriptedModel
+from maker.pipeline.events import AnswerDelta, Event
+from maker.pipeline.run import run
+from maker.pipeline.values import Outcome, Task
+from maker.pipeline.work import Tools
+from tests.pipeline.support import TASK
+
+TITLE = "please reply with a title for the chat that is 3-4 words in length"
+APPLY = "ORIGINAL CODE:\n```\nx = 1\n```\n\nSUGGESTED EDIT:\n```\nx = 2\n```\n"
+GAP = Fill("x = ", "\n")
+
+
+def play(
+    models: list[ScriptedModel], text: str = TITLE, begun: str = "", **request: Any
+) -> tuple[Outcome, list[AnswerDelta]]:
+    messages = [{"role": "user", "content": text}, *([{"role": "assistant", "content": begun}] if begun else [])]
+    events: list[Event] = []
+
+    async def listen(event: Event) -> None:
+        events.append(event)
+
+    async def whole() -> Outcome:
+        async def no_sandbox() -> Any:
+            raise AssertionError("nothing is run")
+
+        tools = Tools({model.role: model for model in models}, Mode(temperature=0.9, max_tokens=50), no_sandbox)
+        task = Task("run-1", "low", ChatRequest(tuple(messages), **request), "utility")
+        async with asyncio.timeout(10):
+            return await run(task, tools=tools, emit=listen)
+
+    outcome = asyncio.run(whole())
+    for model in models:
+        model.assert_done()
+    return outcome, [event for event in events if isinstance(event, AnswerDelta)]
+
+
+def test_a_title_is_the_small_models_and_comes_without_its_thoughts() -> None:
+    voter = ScriptedModel("voter", [Completion("<think>so</think>Adding numbers", "let me see")])
+    outcome, said = play([voter, ScriptedModel("coder")])
+    assert outcome.completions[0].text == "Adding numbers"
+    assert outcome.completions[0].reasoning == ""
+    assert not [event for event in said if isinstance(event.delta, ReasoningDelta)]
+    assert not voter.calls[0].thinking
+
+
+def test_without_the_small_model_the_coder_writes_the_title() -> None:
+    outcome, _ = play([ScriptedModel("voter", state="loading"), ScriptedModel("coder", ["A title"])])
+    assert outcome.completions[0].text == "A title"
+
+
+@pytest.mark.parametrize(("given", "wanted"), [({}, (0.0, 50)), ({"temperature": 0.3, "max_tokens": 9}, (0.3, 9))])
+def test_what_has_one_right_answer_is_asked_for_without_chance(
+    given: dict[str, Any], wanted: tuple[float, int]
+) -> None:
+    coder = ScriptedModel("coder", ["x = 2\n"])
+    tools = ({"type": "function", "function": {"name": "x"}},)
+    play([coder], APPLY, tools=tools, sampling=Sampling(**given))
+    asked = coder.calls[0]
+    assert (asked.sampling.temperature, asked.sampling.max_tokens) == wanted
+    assert asked.tools == ()
+
+
+def test_an_edit_ends_with_its_fence_and_the_model_is_not_heard_out() -> None:
+    outcome, said = play([ScriptedModel("coder", ["x = 2\n```\nThere."])], APPLY, begun="```\n")
+    assert outcome.completions[0].text == "x = 2\n"
+    assert outcome.completions[0].finish_reason == "stop"
+    assert sum(type(event.delta).__name__ == "Finish" for event in said) == 1
+
+
+def test_a_schema_is_not_taken_for_an_edit() -> None:
+    form = {"type": "json_object"}
+    outcome, _ = play([ScriptedModel("coder", ["```\n{}\n```"])], TASK, begun="```\n", response_format=form)
+    assert outcome.completions[0].text == "```\n{}\n```"
+
+
+def test_a_gap_is_filled_by_the_first_model_that_can() -> None:
+    voter = ScriptedModel("voter", ["The small"])
+    coder = ScriptedModel("coder", ["zebra", "2"])
+    outcome, _ = play([voter, coder], "x = ", fill=GAP)
+    assert outcome.completions[0].text == "2"
+    assert [call.fill for call in coder.calls][1] == GAP
+
+
+def test_a_gap_that_nobody_can_fill_is_said_and_one_for_which_nobody_is_ready_too() -> None:
+    with pytest.raises(RequestError, match="autocomplete is off"):
+        play([ScriptedModel("voter", ["no"]), ScriptedModel("coder", ["no"])], "x = ", fill=GAP)
+    with pytest.raises(ModelUnavailable):
+        play([ScriptedModel("voter", state="down")], "x = ", fill=GAP)
