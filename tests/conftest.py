@@ -18,6 +18,7 @@ def scrubbed_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith(("MAKER_", "PHOENIX_", "OTEL_", "LLAMA_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("MAKER_HOME", "/nonexistent/maker-home")
+    monkeypatch.setenv("CONTINUE_GLOBAL_DIR", "/nonexistent/continue")
 
 
 @pytest.fixture
@@ -25,5 +26,7 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     """An empty MAKER_HOME with a short path (unix sockets live below it), removed afterwards."""
     root = Path(tempfile.mkdtemp(prefix="mk-", dir="/tmp"))
     monkeypatch.setenv("MAKER_HOME", str(root))
+    monkeypatch.setenv("CONTINUE_GLOBAL_DIR", f"{root}-continue")
     yield Home(root)
     shutil.rmtree(root, ignore_errors=True)
+    shutil.rmtree(f"{root}-continue", ignore_errors=True)

@@ -57,12 +57,15 @@ COMMANDS = (
     Entry("version", "Look", "Show the versions of maker, Python and the engines.", "maker.cli.version:version"),
     Entry("ask", "Ask", "Ask a question and print the answer.", "maker.cli.ask:ask"),
     Entry("mcp", "Ask", "Serve the codebase tools over standard input and output.", "maker.cli.serve:mcp"),
-    Entry("init", "Set up", "Make MAKER_HOME, the models and Phoenix ready.", "maker.cli.init:init"),
+    Entry("init", "Set up", "Make MAKER_HOME, the models, Phoenix and Continue ready.", "maker.cli.init:init"),
+    Entry("connect", "Set up", "Put maker into an editor's configuration.", "maker.cli.connect:connect"),
+    Entry("disconnect", "Set up", "Take maker out of an editor's configuration.", "maker.cli.connect:disconnect"),
     Entry("workspace", "Set up", "Say which repositories the tools may read.", "maker.cli.workspace:workspace"),
     Entry("phoenix", "Set up", "Install Phoenix, which shows the traces.", "maker.cli.phoenix:phoenix"),
     Entry("config", "Set up", "Show or check the configuration.", "maker.cli.configuration:config"),
     Entry("votes", "Measure", "Show which margin k a task needs, and what it costs.", "maker.cli.votes:votes"),
-    Entry("eval", "Measure", "Measure maker on recorded model replies.", "maker.cli.evaluate:evaluate"),
+    Entry("eval", "Measure", "Measure what each mode is worth.", "maker.cli.evaluate:evaluate"),
+    Entry("calibrate", "Measure", "Measure the roles and propose k for both modes.", "maker.cli.calibrate:calibrate"),
     Entry("ctl", "Underneath", "Talk to supervisord: what supervisorctl takes.", "maker.cli.serve:ctl"),
     Entry("serve", "Underneath", "Become one service, as supervisord runs it.", "maker.cli.serve:serve", hidden=True),
     Entry("supervise", "Underneath", "Become the supervisor.", "maker.cli.serve:supervise", hidden=True),
@@ -99,7 +102,7 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands in their sections, from the table alone: nothing is imported for the help."""
         for section, entries in groupby(COMMANDS, key=lambda entry: entry.section):
-            rows = [(entry.name.ljust(9), entry.summary) for entry in entries if not entry.hidden]
+            rows = [(entry.name.ljust(10), entry.summary) for entry in entries if not entry.hidden]
             with formatter.section(section):
                 formatter.write_dl(rows)
 

@@ -9,12 +9,14 @@ import psutil
 
 from maker import config as configuration
 from maker.catalog import profiles
+from maker.cli import editors
 from maker.cli.edit import set_top_level
 from maker.cli.progress import Steps
+from maker.cli.sections import set_in_sections
 from maker.cli.session import Session
 from maker.cli.show import size
 from maker.cli.terminal import console
-from maker.config import Config, Home
+from maker.config import MODES, Config, Home, Mode
 from maker.errors import ConfigError
 from maker.services import phoenix
 from maker.services.example import example_toml
@@ -36,7 +38,8 @@ Examples:
 @click.option("--profile", help="Which set of models runs; a new maker.toml without --yes: asks.")
 @click.option("--port-offset", type=click.IntRange(0, 50000), help="Added to every port.")
 @click.option("--yes", is_flag=True, help="Ask nothing: the tiny profile, and Phoenix unless --no-phoenix.")
-@click.option("--no-editor", is_flag=True, help="Leave editors alone; this version never touches them.")
+@click.option("--no-editor", is_flag=True, help="Leave Continue's configuration alone.")
+@click.option("--project", is_flag=True, help="Configure Continue for the current folder's repository too.")
 @click.option("--no-phoenix", is_flag=True, help="Do not install Phoenix.")
 @click.option("--link/--no-link", default=True, help="Let a bare supervisorctl find maker (the default).")
 @click.option("--dry-run", is_flag=True, help="Say what would be done and do nothing.")
@@ -48,11 +51,12 @@ def init(
     port_offset: int | None,
     yes: bool,
     no_editor: bool,
+    project: bool,
     no_phoenix: bool,
     link: bool,
     dry_run: bool,
 ) -> None:
-    """Make MAKER_HOME, the models and Phoenix ready.
+    """Make MAKER_HOME, the models, Phoenix and Continue ready.
 
     Running it again is harmless: what is there is kept, what is missing is added.
     """
@@ -66,11 +70,17 @@ def init(
     config = configuration.parse(text, home)
     missing = missing_models(config)  # refuses an unknown profile before anything is written
     with_phoenix = config.phoenix.enabled and not no_phoenix and not phoenix.installed(config)
+    chosen = None if no_editor else editors.choose(asks=asks, project=project)
     if dry_run:
         _plan(config, missing, with_phoenix=with_phoenix, link=link)
+        if chosen is not None:
+            editors.set_up(config, chosen, click.echo, dry_run=True)
         return
     with_phoenix = with_phoenix and (not asks or click.confirm(f"Install Phoenix ({PHOENIX_SIZE})?", default=True))
     _do(config, text, with_phoenix=with_phoenix, link=link)
+    if chosen is not None:
+        editors.set_up(config, chosen, Steps(console()).say, dry_run=False)
+    click.echo(f"{home.root} is ready; next: maker start")
 
 
 def propose(home: Home, memory_bytes: int) -> str:
@@ -127,19 +137,40 @@ def _given(profile: str | None, port_offset: int | None) -> dict[str, str | int]
 def _toml(home: Home, values: dict[str, str | int]) -> str:
     """maker.toml as it shall be: a new one, or the one there is with only the given settings changed."""
     try:
-        return set_top_level(home.toml.read_text(encoding="utf-8"), values)
+        before = home.toml.read_text(encoding="utf-8")
+        text = set_top_level(before, values)
     except FileNotFoundError:
-        return example_toml(values)
+        before, text = "", example_toml(values)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{home.toml}: cannot be read: {error}") from error
+    earlier = configuration.parse(before, home).profile if before else None
+    return set_in_sections(text, _mode_settings(configuration.parse(text, home), earlier))
+
+
+def _mode_settings(config: Config, earlier: str | None) -> dict[str, dict[str, int]]:
+    """What the modes need to be told when the profile becomes another; a setting of the user's own stays."""
+    if config.profile not in profiles.PROFILES or config.profile == earlier:
+        return {}
+    wanted = profiles.PROFILES[config.profile].modes
+    was = profiles.PROFILES[earlier].modes if earlier and earlier in profiles.PROFILES else {}
+    default = Mode().model_dump()
+    changed = {
+        name: {
+            key: wanted.get(key, default[key])
+            for key in {**was, **wanted}
+            if getattr(config.mode(name), key) == was.get(key, default[key])
+        }
+        for name in MODES
+    }
+    return {f"modes.{name}": values for name, values in changed.items() if values}
 
 
 def _plan(config: Config, missing: list[Path], *, with_phoenix: bool, link: bool) -> None:
     home = config.home
     click.echo(f"would make {home.root} complete: profile {config.profile}, ports plus {config.port_offset}")
-    generated = profiles.PROFILES[config.profile].generated
+    included = profiles.PROFILES[config.profile].included
     for path in missing:
-        click.echo(f"would make {path}" if generated else f"would need {path}: put it there")
+        click.echo(f"would make {path}" if included else f"would need {path}: put it there")
     if link:
         click.echo(f"would let a bare supervisorctl find {home.root}")
     if with_phoenix:
@@ -164,4 +195,3 @@ def _do(config: Config, text: str, *, with_phoenix: bool, link: bool) -> None:
             phoenix.install(config, steps.say)
     for path in missing_models(config):
         steps.say(f"still missing: {path}; put the file there before `maker start`")
-    steps.say(f"{home.root} is ready; next: maker start")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from maker import config as configuration
+from maker.catalog.profiles import TINY_MODES
 from maker.cli.init import maker_command, propose
 from maker.config import Home
 from maker.errors import ConfigError
@@ -127,3 +128,27 @@ def test_another_maker_on_path_is_not_ours(tmp_path: Path, monkeypatch: pytest.M
 def test_an_installation_without_its_command_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="install maker into this Python"):
         maker_command(tmp_path)
+
+
+def test_the_tiny_profiles_modes_are_written_as_its_models_were_trained(home: Home, maker: Terminal) -> None:
+    assert maker("init", "--profile", "tiny", *QUIETLY)[0] == 0
+    config = configuration.load(home)
+    for mode in (config.modes.high, config.modes.low):
+        assert {key: getattr(mode, key) for key in TINY_MODES} == TINY_MODES
+    assert home.toml.read_text(encoding="utf-8").count("\nk = 3\n") == 2
+
+
+def test_another_profile_takes_its_settings_of_the_modes_away_again(home: Home, maker: Terminal) -> None:
+    maker("init", "--profile", "tiny", *QUIETLY)
+    text = home.toml.read_text(encoding="utf-8").replace("max_inputs = 6", "max_inputs = 7")
+    home.toml.write_text(text, encoding="utf-8")
+    assert maker("init", "--profile", "full", *QUIETLY)[0] == 0
+    modes = configuration.load(home).modes
+    assert modes.high.max_inputs == modes.low.max_inputs == 7
+    assert modes.high.model_copy(update={"max_inputs": 8}) == configuration.Mode()
+
+
+def test_a_profile_that_stays_keeps_the_modes_as_people_set_them(home: Home, maker: Terminal) -> None:
+    home.toml.write_text('profile = "tiny"\n[modes.high]\nk = 5\n', encoding="utf-8")
+    assert maker("init", "--profile", "tiny", *QUIETLY)[0] == 0
+    assert home.toml.read_text(encoding="utf-8") == 'profile = "tiny"\n[modes.high]\nk = 5\n'

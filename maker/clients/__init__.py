@@ -1,0 +1,1 @@
+"""Connecting editors and other clients: their configuration files, changed so that nothing else in them changes."""

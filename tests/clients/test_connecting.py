@@ -1,0 +1,221 @@
+"""Files on a disk: what is recorded, what comes back, what is refused."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from maker.clients import connecting, continue_dev, record
+from maker.clients.catalog import CLIENTS
+from maker.clients.connecting import Outcome
+from maker.clients.entry import Target
+from maker.clients.places import Places
+from maker.config import Home, Surroundings
+from maker.errors import ConfigError
+
+from .support import offered, templates
+
+TITLE = offered().high.title
+YAML = "# mine\nname: Mine\nversion: 1.0.0\nschema: v1\nmodels:\n  - name: other # keep\n    model: x\n"
+
+
+@pytest.fixture
+def user(tmp_path: Path) -> Path:
+    """Somebody's home directory."""
+    return tmp_path / "user"
+
+
+def targets(client: str, user: Path, **settings: object) -> list[Target]:
+    return CLIENTS[client].targets(Places(Surroundings("linux", user, {})), offered(**settings), templates)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    found = (path for path in folder.rglob("*") if path.is_file() and ".maker-bak-" not in path.name)
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+
+
+def put(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="")
+    return path
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_what_was_not_there_is_gone_again(client: str, user: Path, home: Home) -> None:
+    made = connecting.connect(client, targets(client, user), home)
+    assert all(outcome.changed and outcome.backup is None and not outcome.refused for outcome in made)
+    assert connecting.connected(client, home) == [outcome.path for outcome in made]
+    again = connecting.connect(client, targets(client, user), home)
+    assert not any(outcome.changed for outcome in again)
+    gone = connecting.disconnect(client, targets(client, user), home)
+    assert all(outcome.gone for outcome in gone) and files(user) == {}
+    assert connecting.connected(client, home) == [] and record.load(home) == {}
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_an_empty_file_is_empty_again_and_not_gone(client: str, user: Path, home: Home) -> None:
+    for target in targets(client, user):
+        put(target.path, "")
+    connecting.connect(client, targets(client, user), home)
+    outcomes = connecting.disconnect(client, targets(client, user), home)
+    assert not any(outcome.gone for outcome in outcomes)
+    assert set(files(user).values()) == {b""}
+
+
+def test_what_the_user_changed_meanwhile_stays(user: Path, home: Home) -> None:
+    path = put(user / ".continue" / "config.yaml", YAML)
+    connecting.connect("continue", targets("continue", user), home)
+    path.write_text(path.read_text(encoding="utf-8").replace("# mine", "# all mine"), encoding="utf-8")
+    connecting.connect("continue", targets("continue", user, port_offset=100), home)
+    assert "127.0.0.1:8180" in path.read_text(encoding="utf-8")
+    connecting.disconnect("continue", targets("continue", user), home)
+    assert path.read_text(encoding="utf-8") == YAML.replace("# mine", "# all mine")
+
+
+def test_new_models_come_last_so_that_the_users_choice_stays(user: Path, home: Home) -> None:
+    path = put(user / ".continue" / "config.yaml", YAML)
+    connecting.connect("continue", targets("continue", user), home)
+    assert path.read_text(encoding="utf-8").startswith(YAML)
+
+
+def test_a_title_that_the_user_changed_is_left_and_not_written_again(user: Path, home: Home) -> None:
+    path = put(user / ".continue" / "config.yaml", YAML)
+    connecting.connect("continue", targets("continue", user), home)
+    text = path.read_text(encoding="utf-8").replace(TITLE, "The good one")
+    path.write_text(text, encoding="utf-8")
+    (outcome,) = connecting.connect("continue", targets("continue", user), home)
+    assert not outcome.changed and "'The good one'" in outcome.notes[0]
+    (last,) = connecting.disconnect("continue", targets("continue", user), home)
+    left = path.read_text(encoding="utf-8")
+    assert "The good one" in left and "MakerCode" not in left and last.notes == ()
+
+
+def test_an_entry_moved_away_from_makers_comment_is_the_users(user: Path, home: Home) -> None:
+    path = put(user / ".continue" / "config.yaml", YAML)
+    connecting.connect("continue", targets("continue", user), home)
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    mark = next(number for number, line in enumerate(lines) if "maker wrote this" in line)
+    path.write_text("".join(lines[:mark] + lines[mark + 1 :]), encoding="utf-8")
+    (outcome,) = connecting.disconnect("continue", targets("continue", user), home)
+    assert outcome.notes == (f"left {TITLE!r}: it was changed since maker wrote it",)
+    assert path.read_text(encoding="utf-8").count("MakerCode") == 1
+
+
+def test_a_setting_of_the_same_name_that_is_not_makers_stops_what_needs_it(user: Path, home: Home) -> None:
+    path = put(user / ".claude" / "settings.json", '{"env": {"ANTHROPIC_MODEL": "mine"}}')
+    (outcome,) = connecting.connect("claude-code", targets("claude-code", user), home)
+    assert outcome.refused and "'ANTHROPIC_MODEL'" in outcome.refused
+    assert json.loads(outcome.snippet)["env"]["ANTHROPIC_MODEL"] == "maker-high"
+    assert path.read_text(encoding="utf-8") == '{"env": {"ANTHROPIC_MODEL": "mine"}}'
+    assert connecting.connected("claude-code", home) == []
+
+
+def test_a_provider_of_the_same_name_that_is_not_makers_is_left(user: Path, home: Home) -> None:
+    path = put(user / ".config" / "opencode" / "opencode.json", '{\n  "mcp": {"maker": {"type": "local"}}\n}\n')
+    (outcome,) = connecting.connect("opencode", targets("opencode", user), home)
+    assert outcome.changed and outcome.notes == ("left 'maker' as it is: it is not what maker wrote",)
+    assert json.loads(path.read_text(encoding="utf-8"))["mcp"] == {"maker": {"type": "local"}}
+    connecting.disconnect("opencode", targets("opencode", user), home)
+    assert path.read_text(encoding="utf-8") == '{\n  "mcp": {"maker": {"type": "local"}}\n}\n'
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["models:\n\t- name: tab\n", "models: [\n", "models: &m\n  - name: a\nother: *m\n", "models: []\nmodels: []\n"],
+)
+def test_what_cannot_be_changed_safely_is_refused_with_what_to_paste(text: str, user: Path, home: Home) -> None:
+    path = put(user / ".continue" / "config.yaml", text)
+    (outcome,) = connecting.connect("continue", targets("continue", user), home)
+    assert outcome.refused and "MakerCode - High" in outcome.snippet
+    assert path.read_text(encoding="utf-8") == text and files(user).keys() == {".continue/config.yaml"}
+
+
+def test_a_dry_run_shows_the_difference_and_writes_nothing(user: Path, home: Home) -> None:
+    put(user / ".continue" / "config.yaml", YAML)
+    before = files(user), files(home.root)
+    (outcome,) = connecting.connect("continue", targets("continue", user), home, write=False)
+    assert outcome.changed and f'+  - name: "{TITLE}"' in outcome.diff
+    assert not any(line.startswith("-") for line in outcome.diff.splitlines() if not line.startswith("---"))
+    assert (files(user), files(home.root)) == before
+
+
+def test_the_files_are_private_where_a_key_is_in_them(user: Path, home: Home) -> None:
+    path = put(user / ".continue" / "config.yaml", YAML)
+    path.chmod(0o644)
+    connecting.connect("continue", targets("continue", user), home)
+    assert path.stat().st_mode & 0o777 == 0o644
+    keyed = targets("continue", user, server={"api_key": "secret-key-1"})
+    connecting.connect("continue", keyed, home, secret="secret-key-1")
+    assert "secret-key-1" in path.read_text(encoding="utf-8") and path.stat().st_mode & 0o777 == 0o600
+    assert "secret-key-1" not in home.clients.read_text(encoding="utf-8")
+    assert home.clients.stat().st_mode & 0o777 == 0o600
+
+
+def test_entries_with_makers_comment_are_known_without_the_record(user: Path, home: Home) -> None:
+    path = put(user / ".continue" / "config.yaml", YAML)
+    connecting.connect("continue", targets("continue", user), home)
+    home.clients.unlink()
+    connecting.disconnect("continue", targets("continue", user), home)
+    assert "MakerCode" not in path.read_text(encoding="utf-8")
+    assert path.read_text(encoding="utf-8").startswith(YAML)
+
+
+def test_a_home_that_is_made_anew_takes_its_entries_over(user: Path, home: Home) -> None:
+    path = put(user / ".continue" / "config.yaml", YAML)
+    connecting.connect("continue", targets("continue", user), home)
+    text = path.read_text(encoding="utf-8")
+    shutil.rmtree(home.root)
+    (outcome,) = connecting.connect("continue", targets("continue", user), home)
+    assert not outcome.changed and path.read_text(encoding="utf-8") == text
+    connecting.connect("continue", targets("continue", user, port_offset=100), home)
+    assert "127.0.0.1:8180" in path.read_text(encoding="utf-8")
+
+
+def test_a_file_that_the_user_deleted_is_no_obstacle(user: Path, home: Home) -> None:
+    connecting.connect("cline", targets("cline", user), home)
+    shutil.rmtree(user)
+    (outcome,) = connecting.disconnect("cline", targets("cline", user), home)
+    assert outcome == Outcome(outcome.path) and connecting.connected("cline", home) == []
+    assert not user.exists()
+
+
+def test_continues_json_is_changed_where_it_is_in_force(user: Path, home: Home) -> None:
+    text = '{\n  // mine\n  "models": [\n    {"title": "other", "model": "x"}, // keep\n  ],\n}\n'
+    path = put(user / ".continue" / "config.json", text)
+    connecting.connect("continue", targets("continue", user), home)
+    assert files(user).keys() == {".continue/config.json"}
+    assert '// keep\n    {\n      "title": "MakerCode - High' in path.read_text(encoding="utf-8")
+    # The user moves on to YAML; what maker wrote into the JSON is still taken out.
+    put(user / ".continue" / "config.yaml", YAML)
+    connecting.connect("continue", targets("continue", user), home)
+    connecting.disconnect("continue", targets("continue", user), home)
+    assert path.read_text(encoding="utf-8") == text
+    assert (user / ".continue" / "config.yaml").read_text(encoding="utf-8") == YAML
+
+
+def test_a_link_into_somebodys_dotfiles_stays_a_link(user: Path, home: Home, tmp_path: Path) -> None:
+    real = put(tmp_path / "dotfiles" / "settings.json", "{\n}\n")
+    link = user / ".config" / "zed" / "settings.json"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(real)
+    connecting.connect("zed", targets("zed", user), home)
+    assert link.is_symlink() and "maker-high" in real.read_text(encoding="utf-8")
+    connecting.disconnect("zed", targets("zed", user), home)
+    assert link.is_symlink() and real.read_text(encoding="utf-8") == "{\n}\n"
+
+
+def test_a_project_has_a_file_of_its_own(tmp_path: Path, home: Home) -> None:
+    project = continue_dev.Project(tmp_path, "shop")
+    for json_in_force in (False, True):
+        path = continue_dev.project_file(tmp_path, json_in_force=json_in_force)
+        target = continue_dev.target(path, offered(), templates, project)
+        connecting.connect("continue", [target], home)
+        assert f'"{tmp_path}"' in path.read_text(encoding="utf-8")
+    assert {path.name for path in connecting.connected("continue", home)} == {"maker.yaml", ".continuerc.json"}
+
+
+def test_a_record_that_is_none_is_named(home: Home) -> None:
+    home.clients.write_text("[]", encoding="utf-8")
+    with pytest.raises(ConfigError, match="clients.json: not maker's record"):
+        connecting.connected("zed", home)
