@@ -1,23 +1,21 @@
-"""`maker eval`: measurements on recorded model replies."""
+"""`maker eval`: measurements of the rules on recorded model replies, and of the modes on what runs."""
 
 import asyncio
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
+from maker.cli.evaluate_run import run
+from maker.cli.measuring import bars, interval, table
 from maker.cli.session import Session
 from maker.cli.terminal import console
 from maker.config import Config
 from maker.errors import RequestError, ServiceError
-from maker.eval.measure import Drawing, Measured, Share
+from maker.eval.measure import Drawing, Measured
 from maker.eval.problems import Problem, load
-from maker.eval.selection import Report, check, compare
+from maker.eval.selection import check, compare
 from maker.sandbox.available import available
 from maker.sandbox.values import Unavailable
 
@@ -26,11 +24,15 @@ from maker.sandbox.values import Unavailable
     "eval",
     epilog="""\b
 Examples:
+  maker eval run --suite tiny --modes direct,low,high
   maker eval select --data problems.jsonl.gz --n 5 --draws 60
 """,
 )
 def evaluate() -> None:
-    """Measure maker on recorded model replies."""
+    """Measure what each mode is worth.
+
+    `run` asks what runs now; `select` compares the rules that choose on recorded model replies.
+    """
 
 
 @evaluate.command(
@@ -80,7 +82,7 @@ async def _measured(
     sandbox = await available(config, parallel=jobs)
     if isinstance(sandbox, Unavailable):
         raise ServiceError(f"{sandbox.reason}; {sandbox.fix}")
-    with _bars() as report:
+    with bars() as report:
         return await compare(problems, sandbox, drawing, cache=cache, report=report)
 
 
@@ -94,36 +96,14 @@ def as_values(measured: Measured) -> dict[str, object]:
     return {"n": measured.drawing.n, "draws": measured.drawing.draws, "rules": rules, "maker_minus_codet": difference}
 
 
-@contextmanager
-def _bars() -> Iterator[Report]:
-    """What is going on, on standard error: bars at a terminal, a line for each tenth elsewhere."""
-    shown = console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as progress:
-        bars: dict[str, TaskID] = {}
-
-        def report(what: str, done: int, total: int) -> None:
-            if what not in bars:
-                bars[what] = progress.add_task(what)
-            progress.update(bars[what], completed=done, total=total)
-            if progress.disable and done * 10 // total > (done - 1) * 10 // total:
-                shown.print(f"{what}: {done} of {total}")
-
-        yield report
-
-
 def _show(measured: Measured) -> None:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("RULE")
-    table.add_column("RIGHT, %", justify="right")
-    table.add_column("95 %")
+    rows = table(("RULE", "RIGHT, %", "95 %"))
     for name, share in measured.rules.items():
-        table.add_row(name, f"{share.mean:.1f}", _interval(share))
+        rows.add_row(name, f"{share.mean:.1f}", interval(share))
     shown = console()
-    shown.print(table)
+    shown.print(rows)
     difference = measured.maker_minus_codet
-    shown.print(f"maker against codet: {difference.mean:+.1f} points, 95 %: {_interval(difference)}")
+    shown.print(f"maker against codet: {difference.mean:+.1f} points, 95 %: {interval(difference)}")
 
 
-def _interval(share: Share) -> str:
-    return f"{share.low:.1f} to {share.high:.1f}"
+evaluate.add_command(run)

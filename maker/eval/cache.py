@@ -8,9 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from maker.sandbox.values import Trial
+from maker.sandbox.values import Call, Trial
 
-FORMAT = 2
+FORMAT = 3
 """Raised when what is kept, or how a sample is run, changes its meaning: older files are then not read."""
 
 
@@ -40,7 +40,7 @@ class Shelf:
 
         With the name, two problems that are the same but for it have a file each.
         """
-        path = below / f"{_digest(json.dumps([FORMAT, name, asdict(trial)], default=str))}.json"
+        path = below / f"{_digest(json.dumps([FORMAT, name, _tried(trial)], default=str))}.json"
         return cls(path, _read(path))
 
     def __contains__(self, sample: str) -> bool:
@@ -61,6 +61,21 @@ class Shelf:
         if self._changed:
             _write(self._path, self._records)
             self._changed = False
+
+
+def _tried(trial: Trial) -> dict[str, object]:
+    """What distinguishes one recorded problem's trial from another's; a new setting that none of them uses does not."""
+    inputs = [
+        {"expression": item.expression} if isinstance(item, Call) else {"code": item.code} for item in trial.inputs
+    ]
+    return {
+        "language": trial.language,
+        "source": trial.source,
+        "inputs": inputs,
+        "entry": trial.entry,
+        "limits": asdict(trial.limits),
+        "mounts": trial.mounts,
+    }
 
 
 def _read(path: Path) -> dict[str, Record]:

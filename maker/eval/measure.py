@@ -94,26 +94,24 @@ def measure(sheets: Sequence[Sheet], drawing: Drawing, report: Report) -> Measur
     """Draw, and let every rule choose; no problem may have fewer samples than are drawn."""
     shares: dict[str, list[float]] = {name: [] for name in (*RULES, "oracle")}
     for done, sheet in enumerate(sheets, 1):
-        # Seeded by the problem's name: what else is in the file changes nothing.
-        rng = np.random.default_rng([drawing.seed, crc32(sheet.task_id.encode())])
+        rng = generator(sheet.task_id, drawing.seed)
         chosen = [choices(*draw(sheet, drawing.n, rng)) for _ in range(drawing.draws)]
         for name, values in shares.items():
             values.append(float(np.mean([one[name] for one in chosen])))
         report(done, len(sheets))
-    rng = np.random.default_rng(drawing.seed)
-    picks = rng.integers(0, len(sheets), (RESAMPLES, len(sheets)))
+    picks = resamples(len(sheets), drawing.seed)
     per_problem = {name: np.array(values) for name, values in shares.items()}
     return Measured(
         drawing=drawing,
-        rules={name: _share(values, picks) for name, values in per_problem.items()},
-        maker_minus_codet=_share(per_problem["maker"] - per_problem["codet"], picks),
+        rules={name: share(values, picks) for name, values in per_problem.items()},
+        maker_minus_codet=share(per_problem["maker"] - per_problem["codet"], picks),
     )
 
 
 def draw(sheet: Sheet, n: int, rng: np.random.Generator) -> tuple[Matrix, NDArray[np.bool_]]:
     """What a run with n candidates and n test-writing replies would have, and which candidates are right."""
-    rows = sheet.drawn[rng.permutation(len(sheet.drawn))[:n]]
-    replies = rng.permutation(len(sheet.replies))[:n]
+    samples, replies = drawn(len(sheet.drawn), len(sheet.replies), n, rng)
+    rows = sheet.drawn[samples]
     written = Counter(test for reply in replies for test in sheet.replies[reply])
     tests = np.array(list(written), np.int64)
     inputs = np.array(sorted({call for test in written for call in sheet.calls[test]}), np.int64)
@@ -127,12 +125,28 @@ def draw(sheet: Sheet, n: int, rng: np.random.Generator) -> tuple[Matrix, NDArra
     return matrix, sheet.right[rows]
 
 
+def drawn(samples: int, replies: int, n: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which of the samples, and of the replies in which there is a test, one draw takes."""
+    return rng.permutation(samples)[:n], rng.permutation(replies)[:n]
+
+
+def generator(task_id: str, seed: int) -> np.random.Generator:
+    """The source of one problem's draws: what else is in the file changes nothing."""
+    return np.random.default_rng([seed, crc32(task_id.encode())])
+
+
 def choices(matrix: Matrix, right: NDArray[np.bool_]) -> dict[str, float]:
     """For each rule, the probability that what it chooses is right; the oracle chooses a right one if there is one."""
     shares = {name: float(right[best(rule(matrix))].mean()) for name, rule in RULES.items()}
     return {**shares, "oracle": float(right.any())}
 
 
-def _share(values: Scores, picks: NDArray[np.int64]) -> Share:
+def resamples(count: int, seed: int) -> NDArray[np.int64]:
+    """Which of `count` problems each resample of the bootstrap consists of."""
+    return np.random.default_rng(seed).integers(0, count, (RESAMPLES, count))
+
+
+def share(values: Scores, picks: NDArray[np.int64]) -> Share:
+    """The mean of one value a problem, as a share, with its interval over the resamples."""
     low, high = np.quantile(values[picks].mean(1), (0.025, 0.975))
     return Share(100 * float(values.mean()), 100 * float(low), 100 * float(high))

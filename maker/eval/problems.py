@@ -38,7 +38,7 @@ def load(path: Path) -> tuple[Problem, ...]:
         RequestError: it cannot be read, a line is not a problem, or two have one id; names the line.
     """
     problems: dict[str, Problem] = {}
-    for number, line in _lines(path):
+    for number, line in lines(path):
         problem = _parse(line, f"{path}: line {number}")
         if problem.task_id in problems:
             raise _refusal(f"{path}: line {number}: a second problem with the task_id {problem.task_id!r}; remove one")
@@ -48,7 +48,12 @@ def load(path: Path) -> tuple[Problem, ...]:
     return tuple(problems.values())
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a file that are not empty, with their numbers; gzip where it is compressed.
+
+    Raises:
+        RequestError: it cannot be read; says after which line.
+    """
     number = 0
     try:
         with path.open("rb") as file:
@@ -58,7 +63,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
                 if line.strip():
                     yield number, line
     except FileNotFoundError:
-        raise _refusal(f"{path}: no such file; name a file of recorded samples (.jsonl or .jsonl.gz)") from None
+        raise _refusal(f"{path}: no such file; name a file of one JSON object a line (.jsonl or .jsonl.gz)") from None
     except (OSError, EOFError, zlib.error) as error:
         raise _refusal(f"{path}: cannot be read after line {number}: {error}") from error
     except UnicodeDecodeError as error:
@@ -69,11 +74,16 @@ def _parse(line: str, where: str) -> Problem:
     try:
         return Problem.model_validate_json(line)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, first["loc"]))
-        message = str(first["msg"])
-        raise _refusal(f"{where}: {field + ': ' if field else ''}{message[:1].lower()}{message[1:]}") from error
+        raise _refusal(sentence(error, where)) from error
 
 
-def _refusal(sentence: str) -> RequestError:
-    return RequestError(sentence, param="data")
+def sentence(error: ValidationError, where: str) -> str:
+    """The first thing that is wrong with a line, in one sentence."""
+    first = error.errors(include_url=False)[0]
+    field = ".".join(map(str, first["loc"]))
+    message = str(first["msg"])
+    return f"{where}: {field + ': ' if field else ''}{message[:1].lower()}{message[1:]}"
+
+
+def _refusal(said: str) -> RequestError:
+    return RequestError(said, param="data")

@@ -42,17 +42,29 @@ def test_ci_runs_the_script_that_people_run() -> None:
     assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").endswith("exec bash scripts/test.sh\n")
 
 
-@pytest.mark.parametrize("name", ["quickstart.sh", "test.sh"])
+@pytest.mark.parametrize("name", ["clients.sh", "quickstart.sh", "test.sh"])
 def test_help_is_the_scripts_own_head(name: str) -> None:
     done = subprocess.run([ROOT / "scripts" / name, "--help"], capture_output=True, text=True, timeout=30, check=True)
     assert f"usage: scripts/{name}" in done.stdout
 
 
-@pytest.mark.parametrize(("name", "argument"), [("quickstart.sh", "--nosuch"), ("test.sh", "nosuch")])
+@pytest.mark.parametrize(
+    ("name", "argument"), [("clients.sh", "nosuch"), ("quickstart.sh", "--nosuch"), ("test.sh", "nosuch")]
+)
 def test_an_unknown_argument_is_refused_in_one_line(name: str, argument: str) -> None:
     done = subprocess.run([ROOT / "scripts" / name, argument], capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith(f"{name}: ") and argument in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_clients_are_not_installed_with_a_node_that_is_too_old(tmp_path: Path) -> None:
+    program(tmp_path, "node", "case $1 in -e) exit 1 ;; *) echo v18.20.1 ;; esac")
+    program(tmp_path, "npm", "exit 1")
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    script = ROOT / "scripts" / "clients.sh"
+    done = subprocess.run([script], capture_output=True, text=True, timeout=60, env=environment, check=False)
+    assert done.returncode == 1
+    assert "node 20 or newer" in done.stderr and "v18.20.1" in done.stderr and "https://nodejs.org" in done.stderr
 
 
 def test_a_python_that_is_there_but_does_not_run_is_passed_over(tmp_path: Path) -> None:

@@ -1,0 +1,218 @@
+"""`maker eval run`: what each mode is worth, over the HTTP interface of the bundle that runs."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from maker.cli.measuring import bars, interval, shown, table
+from maker.cli.session import Session
+from maker.cli.terminal import console
+from maker.config import Config
+from maker.errors import RequestError, ServiceError
+from maker.eval import plot as plotting
+from maker.eval.live import Plan, measure
+from maker.eval.results import Result
+from maker.eval.suite import Suite, load, named, some
+from maker.eval.ways import NAMES, SPARE_S, ways
+from maker.eval.worth import Bin, Difference, Worth, differences, worth
+from maker.sandbox.available import available
+from maker.sandbox.values import Unavailable
+
+Json = dict[str, Any]
+
+SHOWN = 5
+"""Notes of one mode in the table, the most frequent ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What came out."""
+
+    suite: Suite
+    seed: int
+    worths: tuple[Worth, ...]
+    differences: tuple[Difference, ...]
+
+
+def _modes(ctx: click.Context, param: click.Parameter, given: str) -> tuple[str, ...]:
+    """The names, each once."""
+    names = tuple(dict.fromkeys(name.strip() for name in given.split(",") if name.strip()))
+    if not names or not set(names) <= set(NAMES):
+        raise click.BadParameter(f"{given!r} names something else than {', '.join(NAMES)}", ctx, param)
+    return names
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  maker eval run --suite tiny --modes direct,direct0,low,high
+  maker eval run --suite tiny --limit 50 --plot worth.svg
+  maker eval run --data my-tasks.jsonl --modes low --json
+"""
+)
+@click.option("--suite", help="A suite that comes with maker: tiny, hand.")
+@click.option("--data", type=click.Path(path_type=Path), help="A suite of your own, or of HumanEval's form (.jsonl).")
+@click.option("--modes", callback=_modes, default="direct,low,high", show_default=True, help="What is measured.")
+@click.option("--limit", type=click.IntRange(1), help="Exercises at most, drawn by the seed.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the draw, of direct, of intervals."
+)
+@click.option(
+    "--temperature", type=click.FloatRange(0, 2), default=0.8, show_default=True, help="Of direct; modes have theirs."
+)
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Exercises at once.")
+@click.option("--out", type=click.Path(path_type=Path), help="Where results are kept; MAKER_HOME/eval/runs by default.")
+@click.option("--fresh", is_flag=True, help="Forget the results that are kept.")
+@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Write the figure there (.svg).")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON instead of tables.")
+@click.pass_obj
+def run(
+    session: Session,
+    *,
+    suite: str | None,
+    data: Path | None,
+    modes: tuple[str, ...],
+    limit: int | None,
+    seed: int,
+    temperature: float,
+    jobs: int,
+    out: Path | None,
+    fresh: bool,
+    plot: Path | None,
+    as_json: bool,
+) -> None:
+    """Measure what each mode is worth, on what runs now.
+
+    Every request goes to low and high mode as any client's would; direct asks the coder alone, once, and direct0 does
+    so at temperature 0. An answer is right if its code passes a hidden test in the sandbox. Intervals are 95 %, by
+    bootstrap over exercises. What is interrupted goes on where it stopped; other settings or models start anew.
+    """
+    config = session.config()
+    chosen = chosen_suite(suite, data, limit, seed)
+    plan = Plan(
+        suite=chosen,
+        ways=ways(config, modes, temperature=temperature, seed=seed),
+        folder=out or config.home.root / "eval" / "runs",
+        limit_s=max(config.modes.low.wall_clock_s, config.modes.high.wall_clock_s) + SPARE_S,
+        jobs=jobs,
+        fresh=fresh,
+    )
+    measured = summary(chosen, asyncio.run(results(config, plan)), seed)
+    if plot is not None:
+        plot.write_text(plotting.draw(f"{chosen.name}: right answers and what they cost", measured.worths), "utf-8")
+    if as_json:
+        click.echo(json.dumps(as_values(measured)))
+    else:
+        _show(measured)
+
+
+def chosen_suite(suite: str | None, data: Path | None, limit: int | None, seed: int) -> Suite:
+    """The suite that the options name.
+
+    Raises:
+        click.UsageError: they name none, or two, or one that cannot be read.
+    """
+    if (suite is None) == (data is None):
+        raise click.UsageError("give one of --suite and --data")
+    try:
+        whole = Suite(data.name.removesuffix(".gz").removesuffix(".jsonl"), load(data)) if data else named(str(suite))
+    except RequestError as error:
+        raise click.UsageError(str(error)) from error
+    return Suite(whole.name, some(whole.exercises, limit, seed))
+
+
+async def results(config: Config, plan: Plan) -> Mapping[str, list[Result]]:
+    """What the plan comes to, shown with a bar.
+
+    Raises:
+        ServiceError: there is no sandbox; as `measure`.
+    """
+    sandbox = await available(config)
+    if isinstance(sandbox, Unavailable):
+        raise ServiceError(
+            f"answers are judged in the sandbox only, and there is none: {sandbox.reason}; {sandbox.fix}"
+        )
+    with bars() as report:
+        return await measure(plan, sandbox, lambda done, total: report("answers", done, total))
+
+
+def summary(suite: Suite, found: Mapping[str, Sequence[Result]], seed: int) -> Measured:
+    """What each way is worth."""
+    splits = {one.key: one.split for one in suite.exercises}
+    worths = tuple(worth(mode, results, seed, splits) for mode, results in found.items())
+    return Measured(suite, seed, worths, tuple(differences(found, seed)))
+
+
+def as_values(measured: Measured) -> Json:
+    """The result as JSON has it; shares and points in percent."""
+    return {
+        "suite": measured.suite.name,
+        "tasks": len(measured.suite.exercises),
+        "seed": measured.seed,
+        "modes": [_mode(one) for one in measured.worths],
+        "differences": [
+            {"mode": one.mode, "minus": one.minus, "points": one.points.mean, "low": one.points.low}
+            | {"high": one.points.high}
+            for one in measured.differences
+        ],
+    }
+
+
+def _mode(one: Worth) -> Json:
+    values = asdict(one)
+    right = values.pop("pass_at_1")
+    verdicts = one.verdicts
+    if verdicts is not None:
+        values["verdicts"] |= {
+            "correct": verdicts.correct,
+            "acceptance": {"precision": verdicts.acceptance_precision, "recall": verdicts.acceptance_recall},
+            "refusal": {"precision": verdicts.refusal_precision, "recall": verdicts.refusal_recall},
+        }
+    head = {"mode": one.mode, "pass_at_1": right["mean"], "low": right["low"], "high": right["high"]}
+    return head | {key: value for key, value in values.items() if key != "mode"}
+
+
+def _show(measured: Measured) -> None:
+    out = console()
+    rows = table(("MODE", "RIGHT, %", "95 %", "SAMPLES", "TOKENS", "SECONDS", "ORACLE, %", "FLAGGED, %"))
+    for one in measured.worths:
+        right, cost = one.pass_at_1, (f"{one.samples:.2f}", f"{one.tokens:,.0f}", f"{one.seconds:.2f}")
+        rows.add_row(one.mode, f"{right.mean:.1f}", interval(right), *cost, shown(one.oracle), shown(one.flagged))
+    out.print(rows)
+    out.print(
+        f"\n{measured.suite.name}: {len(measured.suite.exercises)} tasks; samples and tokens mean, seconds median"
+    )
+    for difference in measured.differences:
+        points = difference.points
+        out.print(f"{difference.mode} against {difference.minus}: {points.mean:+.1f} points, 95 %: {interval(points)}")
+    for one in measured.worths:
+        for line in _of_vote(one):
+            out.print(line)
+
+
+def _of_vote(one: Worth) -> list[str]:
+    """What is to be said of a way that votes and validates, a line each."""
+    lines = [f"{one.mode}: {one.failed:.1f} % ended in an error"] if one.failed else []
+    lines += [f"{one.mode}: {count} of {one.answers} runs: {note}" for note, count in list(one.notes.items())[:SHOWN]]
+    if one.converged is None:
+        return lines
+    lines.append(f"{one.mode}: votes converged {shown(one.converged)} %, answers accepted {shown(one.accepted)} %")
+    if verdicts := one.verdicts:
+        lines.append(
+            f"{one.mode}: of {verdicts.count} verdicts {shown(verdicts.correct)} % are correct; "
+            f"refusing wrong programs: precision {shown(verdicts.refusal_precision)} %, "
+            f"recall {shown(verdicts.refusal_recall)} %; "
+            f"accepting right ones: precision {shown(verdicts.acceptance_precision)} %, "
+            f"recall {shown(verdicts.acceptance_recall)} %"
+        )
+    lines.append(f"{one.mode}: right by margin: {_line(one.margins)}")
+    return [*lines, f"{one.mode}: right by confidence: {_line(one.confidences)}"]
+
+
+def _line(bins: Sequence[Bin]) -> str:
+    return "; ".join(f"{bin.label}: {bin.right:.0f} % of {bin.answers}" for bin in bins)

@@ -1,0 +1,158 @@
+"""How often each role is right, and the k and max_candidates that follow from it by the paper's formulas.
+
+The formulas take p, the share of samples that are right, and let all wrong samples agree: the worst case. Wrong samples
+mostly differ, so k is proposed from the race that is really run: right samples against the most frequent wrong
+behaviour, `p = right / (right + most frequent wrong)`, over all tasks together. What they cannot see is said apart: the
+share of tasks on which a wrong behaviour is more frequent than the right one, which no k makes right.
+
+Only the first wave of a run counts, its first k candidates: who is asked for more depends on what these did.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from maker.config import Mode, ModeName
+from maker.errors import RequestError
+from maker.eval.results import Result, Tried
+from maker.eval.worth import percent
+from maker.pipeline import vote
+
+UNDECIDED = 0.05
+"""Share of votes that may end without a winner, for want of candidates."""
+MOST_K = 20
+MOST_CANDIDATES = 64
+"""What maker.toml takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coder:
+    """What samples of the coder are."""
+
+    samples: int
+    right: float
+    """Share of the samples without a red flag that is right."""
+    frequent_wrong: float
+    """Share of them that is the most frequent wrong behaviour of their task."""
+    valid: float
+    """Share of samples without a red flag."""
+    hopeless: float
+    """Share of tasks on which a wrong behaviour is more frequent than the right one."""
+
+    @property
+    def p(self) -> float:
+        """Share of right ones among the right and the most frequent wrong ones."""
+        return self.right / (self.right + self.frequent_wrong) if self.right else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How often what a role said was right."""
+
+    count: int
+    right: float | None
+    """In percent; None where it said nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What was measured in one mode."""
+
+    coder: Coder
+    tester: Judged
+    """Its checks, under a candidate that is right."""
+    validator: Judged
+    """The reviewer's verdicts in high mode, the planner's reflections in low mode."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What to set for one mode, and what the formulas expect of it."""
+
+    k: int
+    max_candidates: int
+    success: float
+    """Probability that all steps come out right (p_full)."""
+    samples: float
+    """Candidates of one step on average, flagged ones among them."""
+
+
+def roles(results: Sequence[Result], mode: Mode) -> Roles:
+    """What the runs of one mode say of the roles.
+
+    Raises:
+        RequestError: no run was voted on, so nothing can be said.
+    """
+    first = [one.rounds[0] for one in results if one.rounds]
+    if not first:
+        raise RequestError(
+            "no run of this suite was put to the vote, so there is nothing to calibrate by", param="suite"
+        )
+    checks = [found for voted in first if (found := voted.checks) is not None]
+    passed, written = sum(one for one, _ in checks), sum(count for _, count in checks)
+    said = [round.accepted == round.right for one in results for round in one.rounds if round.accepted is not None]
+    return Roles(
+        coder=coder([voted.tried[: mode.k] for voted in first]),
+        tester=Judged(written, percent(passed, written)),
+        validator=Judged(len(said), percent(sum(said), len(said))),
+    )
+
+
+def coder(waves: Sequence[Sequence[Tried]]) -> Coder:
+    """What the samples of the tasks' first waves are; at least one."""
+    valid = [[one for one in wave if not one.flagged] for wave in waves]
+    right = [sum(one.right for one in wave) for wave in valid]
+    wrong = [max(Counter(one.signature for one in wave if not one.right).values(), default=0) for wave in valid]
+    made, counted = sum(map(len, waves)), sum(map(len, valid))
+    return Coder(
+        samples=made,
+        right=sum(right) / max(1, counted),
+        frequent_wrong=sum(wrong) / max(1, counted),
+        valid=counted / max(1, made),
+        hopeless=sum(bad > good for good, bad in zip(right, wrong, strict=True)) / len(waves),
+    )
+
+
+def propose(found: Coder, *, target: float, steps: int) -> Proposal:
+    """The smallest k that is expected to reach the target over so many steps, and candidates enough to decide by it.
+
+    Raises:
+        RequestError: right samples are not more frequent than wrong ones; target or steps make no sense.
+    """
+    if found.p <= 0.5:
+        raise RequestError(
+            f"right samples are not more frequent than the most frequent wrong ones (p = {found.p:.2f}): "
+            "no k makes them right; a better coder, or smaller steps, would",
+            param="p",
+        )
+    k = min(MOST_K, vote.k_min(found.p, steps, target))
+    return Proposal(
+        k=k,
+        max_candidates=enough(found.p, k, found.valid),
+        success=vote.p_full(found.p, k, steps),
+        samples=vote.expected_cost(found.p, k, 1, valid=found.valid),
+    )
+
+
+def enough(p: float, k: int, valid: float) -> int:
+    """How many candidates decide all but `UNDECIDED` of the votes, by the race's own walk between -k and +k."""
+    open_at: Mapping[int, float] = {0: 1.0}
+    ballots = 0
+    while sum(open_at.values()) > UNDECIDED and ballots < MOST_CANDIDATES:
+        ballots += 1
+        moved: dict[int, float] = {}
+        for lead, share in open_at.items():
+            for to, chance in ((lead + 1, p), (lead - 1, 1 - p)):
+                if abs(to) < k:
+                    moved[to] = moved.get(to, 0.0) + share * chance
+        open_at = moved
+    return min(MOST_CANDIDATES, math.ceil(ballots / valid))
+
+
+def changes(proposals: Mapping[ModeName, Proposal]) -> dict[str, dict[str, int]]:
+    """What maker.toml is to say, by section."""
+    return {
+        f"modes.{mode}": {"k": proposal.k, "max_candidates": proposal.max_candidates}
+        for mode, proposal in proposals.items()
+    }

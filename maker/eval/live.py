@@ -1,0 +1,95 @@
+"""`maker eval run`, but for the command line: every exercise by every way, judged by its hidden test.
+
+The ways take turns on each exercise, so that a machine that is busy for a while slows all of them.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import count, groupby
+from operator import itemgetter
+from pathlib import Path
+
+import httpx
+
+from maker.errors import ServiceError
+from maker.eval.outcome import Judge, result
+from maker.eval.results import Kept, Result
+from maker.eval.suite import Suite
+from maker.eval.ways import Way, ask
+from maker.sandbox.sandbox import Sandbox
+from maker.sandbox.values import Unavailable
+
+Report = Callable[[int, int], None]
+"""Called with how many answers there are, of how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be measured, and where results are kept."""
+
+    suite: Suite
+    ways: tuple[Way, ...]
+    folder: Path
+    limit_s: float
+    """How long one answer is waited for."""
+    jobs: int = 1
+    """Exercises at once."""
+    fresh: bool = False
+    """Whether what was kept before is measured again."""
+
+
+async def measure(plan: Plan, sandbox: Sandbox, report: Report) -> Mapping[str, list[Result]]:
+    """The results of each way, by its name, in the order of the exercises; what was kept before is not done again.
+
+    Raises:
+        NotRunning, NotReady: somebody who is asked does not answer; the results so far are kept.
+        ServiceError: the sandbox cannot run Python, or stopped working; results cannot be kept.
+    """
+    if isinstance(refusal := sandbox.supports("python"), Unavailable):
+        raise ServiceError(f"{refusal.reason}; {refusal.fix}")
+    below = plan.folder / plan.suite.name
+    kept: dict[str, Kept] = {}
+    try:
+        for way in plan.ways:
+            kept[way.name] = Kept(below / f"{way.name}-{way.digest}.jsonl", way.settings, fresh=plan.fresh)
+        await _all(plan, sandbox, kept, report)
+    finally:
+        for one in kept.values():
+            one.close()
+    return {
+        name: [found for exercise in plan.suite.exercises if (found := one.get(exercise.key))]
+        for name, one in kept.items()
+    }
+
+
+async def _all(plan: Plan, sandbox: Sandbox, kept: Mapping[str, Kept], report: Report) -> None:
+    exercises = plan.suite.exercises
+    missing = [(one, way) for one in exercises for way in plan.ways if kept[way.name].get(one.key) is None]
+    total = len(exercises) * len(plan.ways)
+    done = count(total - len(missing))
+    left = iter([(one, [way for _, way in pairs]) for one, pairs in groupby(missing, key=itemgetter(0))])
+
+    async def work() -> None:
+        for exercise, ways in left:
+            judge = Judge(exercise, sandbox)
+            for way in ways:
+                answer = await ask(client, way, exercise, limit_s=plan.limit_s)
+                kept[way.name].add(await result(exercise, answer, judge))
+                report(next(done), total)
+
+    report(next(done), total)
+    # A proxy of the environment must not see what is asked on loopback.
+    async with httpx.AsyncClient(trust_env=False) as client:
+        await _first_failure(asyncio.create_task(work()) for _ in range(plan.jobs))
+
+
+async def _first_failure(working: Iterable["asyncio.Task[None]"]) -> None:
+    """Wait for all; where one fails the others are cancelled, and its own error is raised."""
+    tasks = list(working)
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,158 @@
+"""The ways to have a request answered that are measured against each other, over the HTTP interface of what runs.
+
+`low` and `high` are the orchestrators. `direct` is the coder's own server asked once with the request alone, and
+`direct0` the same at temperature 0.
+"""
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+from zlib import crc32
+
+import httpx
+
+from maker import __version__
+from maker.catalog import profiles
+from maker.catalog.profiles import RolePlan
+from maker.config import MODES, ROLES, Config, ModeName
+from maker.errors import MakerError, NotReady, NotRunning
+from maker.eval.suite import Exercise
+
+Json = dict[str, Any]
+
+NAMES = ("direct", "direct0", *reversed(MODES))
+SPARE_S = 30.0
+"""How much longer than the longest run an answer is waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to have a request answered."""
+
+    name: str
+    url: str
+    """Of an OpenAI-compatible server; ends in /v1."""
+    service: str
+    """Who answers there."""
+    settings: Json
+    """All that its answers depend on: answers under other settings are other answers."""
+    mode: ModeName | None = None
+    """None where one model is asked."""
+    key: str | None = None
+    sampling: Json | None = None
+    """What the request says beside the messages."""
+
+    @property
+    def digest(self) -> str:
+        """Stands for the settings."""
+        return hashlib.sha256(json.dumps([self.name, self.settings], sort_keys=True).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back; `error` is a code where it is no answer."""
+
+    text: str
+    seconds: float
+    usage: Json
+    maker: Json | None = None
+    """The `maker` object; None where a model was asked by itself."""
+    record: Json | None = None
+    """What the orchestrator remembers of the run; None where it has no memory of it."""
+    error: str | None = None
+
+
+def ways(config: Config, names: tuple[str, ...], *, temperature: float, seed: int) -> tuple[Way, ...]:
+    """The ways of these names.
+
+    Raises:
+        ConfigError: as `profiles.plan`; there is no key yet.
+    """
+    plans = profiles.plan(config)
+    return tuple(_way(config, plans, name, temperature, seed) for name in names)
+
+
+def _way(config: Config, plans: dict[str, RolePlan], name: str, temperature: float, seed: int) -> Way:
+    for mode in MODES:
+        if name == mode:
+            service = f"orchestrator-{mode}"
+            settings = {
+                "maker": __version__,
+                "profile": config.profile,
+                "mode": config.mode(mode).model_dump(),
+                "models": {role: _identity(plans[role]) for role in ROLES},
+            }
+            url = f"http://127.0.0.1:{config.port(service)}/v1"
+            return Way(name, url, service, settings, mode, config.server.api_key, {})
+    plan = plans["coder"]
+    sampling = {
+        "temperature": 0.0 if name == "direct0" else temperature,
+        "max_tokens": config.modes.low.max_tokens,
+        "seed": seed,
+    }
+    key = config.home.read_key() if plan.served_by in ROLES else None
+    return Way(name, plan.urls[0], plan.served_by, {"model": _identity(plan), **sampling}, None, key, sampling)
+
+
+def _identity(plan: RolePlan) -> list[object]:
+    """Which model it is: the servers, or the file with its size and time, so that new weights are another model."""
+    if plan.served_by not in ROLES:
+        return list(plan.urls)
+    found = plan.model.stat() if plan.model.is_file() else None
+    return [plan.model.name, found and found.st_size, found and found.st_mtime_ns]
+
+
+async def ask(client: httpx.AsyncClient, way: Way, exercise: Exercise, *, limit_s: float) -> Answer:
+    """The answer, however it ends, as long as there is somebody to answer.
+
+    Raises:
+        NotRunning: nothing listens there.
+        NotReady: a needed role is down, or the answer did not come in time.
+    """
+    headers = {"Authorization": f"Bearer {way.key}"} if way.key else {}
+    body = {"messages": [{"role": "user", "content": exercise.request}], **(way.sampling or {})}
+    if "seed" in body:
+        # Of its own for each exercise, whatever else is asked.
+        body["seed"] = crc32(f"{body['seed']}/{exercise.id}".encode())
+    begun = time.monotonic()
+    try:
+        response = await client.post(f"{way.url}/chat/completions", json=body, headers=headers, timeout=limit_s)
+        seconds = time.monotonic() - begun
+        answer = _answer(way, response, seconds)
+        if answer.maker is None:
+            return answer
+        run = await client.get(f"{way.url.removesuffix('/v1')}/api/runs/{answer.maker['run']}", headers=headers)
+    except httpx.ConnectError as error:
+        raise NotRunning(f"{way.service} does not answer at {way.url}; run `maker start`") from error
+    except httpx.TimeoutException as error:
+        raise NotReady(f"{way.service} did not answer in {limit_s:g} s; see `maker logs {way.service}`") from error
+    except httpx.HTTPError as error:
+        raise MakerError(f"the connection to {way.service} broke: {error}") from error
+    record = run.json() if run.status_code == 200 else None
+    return Answer(answer.text, seconds, answer.usage, answer.maker, record)
+
+
+def _answer(way: Way, response: httpx.Response, seconds: float) -> Answer:
+    """The answer in a response.
+
+    A failure that the next request would meet too ends the measurement; any other is an answer that is not right.
+
+    Raises:
+        NotReady: nobody could answer now.
+        MakerError: what answers there does not speak this language.
+    """
+    try:
+        body = response.json()
+        if response.status_code == 200:
+            message = body["choices"][0]["message"]
+            return Answer(message.get("content") or "", seconds, body.get("usage") or {}, body.get("maker"))
+        said, code = str(body["error"]["message"]), str(body["error"].get("code"))
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise MakerError(
+            f"what answers at {way.url} is not {way.service} of maker (HTTP status {response.status_code})"
+        ) from error
+    if response.status_code in (401, 403, 404, 421, 429, 503):
+        raise NotReady(f"{way.service}: {said}")
+    return Answer("", seconds, {}, error=code)

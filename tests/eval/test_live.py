@@ -1,0 +1,229 @@
+"""`maker eval run` over real orchestrators, from requests to tables."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from click.testing import CliRunner, Result
+
+from maker.cli import evaluate, evaluate_run
+from maker.cli.session import Session
+from maker.config import Config, Home, Mode, child_environment
+from maker.errors import NotReady, NotRunning, ServiceError
+from maker.sandbox.values import Unavailable
+from tests.eval.answering import BAD, BROKEN, GOOD, Answering, Script, bundle, nobody, write_suite
+from tests.eval.recorded import TrustedSandbox
+from tests.models.support import in_loop
+from tests.support import tail
+
+SCRIPTS = {
+    "f_easy": Script(GOOD, [GOOD], split="comp"),
+    "f_slips": Script(BAD, [BAD, GOOD, GOOD, GOOD], split="comp"),
+    "f_refused": Script(BAD, [BAD, BAD, GOOD, GOOD], split="name"),
+    "f_broken": Script(BROKEN, [BROKEN, GOOD, GOOD], split="name"),
+}
+MODE = Mode(k=2, max_candidates=6, max_rounds=1)
+
+
+@pytest.fixture
+def sandbox(monkeypatch: pytest.MonkeyPatch) -> TrustedSandbox:
+    found = TrustedSandbox()
+
+    async def available(config: Config, *, parallel: int | None = None) -> TrustedSandbox:
+        return found
+
+    monkeypatch.setattr(evaluate_run, "available", available)
+    return found
+
+
+async def command(*options: str) -> Result:
+    """The command in a thread, beside the servers of this loop."""
+    arguments = ["run", *options]
+    return await asyncio.to_thread(lambda: CliRunner().invoke(evaluate.evaluate, arguments, obj=Session()))
+
+
+def of_mode(result: Result, mode: str) -> dict[str, Any]:
+    assert result.exit_code == 0, result.output
+    [line] = result.stdout.splitlines()
+    found: dict[str, Any] = {one["mode"]: one for one in json.loads(line)["modes"]}[mode]
+    return found
+
+
+@in_loop
+async def test_each_mode_is_measured_by_what_its_answers_do(
+    home: Home, tmp_path: Path, sandbox: TrustedSandbox
+) -> None:
+    data = write_suite(tmp_path / "sums.jsonl", SCRIPTS)
+    async with bundle(home, SCRIPTS, MODE) as server:
+        result = await command("--data", str(data), "--modes", "direct,direct0,low,high", "--json")
+    direct, low, high = (of_mode(result, mode) for mode in ("direct", "low", "high"))
+    assert [one["pass_at_1"] for one in (direct, low, high)] == [25, 75, 100]
+    assert direct["samples"] == 1 and direct["converged"] is None and direct["splits"] == {"comp": 50, "name": 0}
+    assert (low["samples"] * 4, high["samples"] * 4) == (11, 13)
+    assert low["flagged"] == pytest.approx(100 / 11)
+    assert (low["converged"], low["accepted"], low["oracle"]) == (100, 100, 75)
+    assert low["margins"] == [{"label": "2", "answers": 4, "right": 75}]
+    assert low["verdicts"]["accepted_wrong"] == 1 and low["verdicts"]["refusal"] == {"precision": None, "recall": 0}
+    assert high["verdicts"]["correct"] == 100 and high["verdicts"]["refused_wrong"] == 1
+    assert high["verdicts"]["acceptance"] == {"precision": 100, "recall": 100}
+    assert high["tokens"] > low["tokens"] > direct["tokens"] > 0
+    values = json.loads(result.stdout)
+    assert (values["suite"], values["tasks"]) == ("sums", 4)
+    assert [(one["mode"], one["minus"]) for one in values["differences"]][-1] == ("high", "low")
+    assert {(one["mode"], one["minus"]): one["points"] for one in values["differences"]}["low", "direct"] == 50
+    asked = [body for body in server.bodies if "You are" not in body["messages"][0]["content"]]
+    bare = [body for body in asked if "response_format" not in body]
+    assert [body["temperature"] for body in bare] == [0.8, 0.0] * 4
+    assert len({body["seed"] for body in bare}) == 4
+
+
+@in_loop
+async def test_what_was_measured_is_not_asked_for_again(home: Home, tmp_path: Path, sandbox: TrustedSandbox) -> None:
+    data = write_suite(tmp_path / "sums.jsonl", SCRIPTS)
+    async with bundle(home, SCRIPTS, MODE) as server:
+        first = await command("--data", str(data), "--modes", "direct,low", "--json")
+        asked = server.requests
+        again = await command("--data", str(data), "--modes", "direct,low", "--json")
+        assert again.stdout == first.stdout and server.requests == asked
+        other = await command("--data", str(data), "--modes", "direct,low", "--json", "--temperature", "1")
+        assert of_mode(other, "direct")["pass_at_1"] == 25 and server.requests == asked + 4
+        few = await command("--data", str(data), "--modes", "direct", "--limit", "3", "--json", "--fresh")
+        assert of_mode(few, "direct")["answers"] == 3 and server.requests == asked + 7
+    assert len(list((home.root / "eval" / "runs" / "sums").iterdir())) == 3
+
+
+@in_loop
+async def test_people_get_tables_and_a_figure(home: Home, tmp_path: Path, sandbox: TrustedSandbox) -> None:
+    data, figure = write_suite(tmp_path / "sums.jsonl", SCRIPTS), tmp_path / "worth.svg"
+    async with bundle(home, SCRIPTS, MODE):
+        result = await command("--data", str(data), "--plot", str(figure), "--jobs", "2")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0].split()[0] == "MODE"
+    assert [line.split()[0] for line in lines[1:4]] == ["direct", "low", "high"]
+    assert any(line.startswith("low against direct: +") for line in lines)
+    assert any("refusing wrong programs: precision 100.0 %" in line for line in lines)
+    assert ElementTree.fromstring(figure.read_text(encoding="utf-8")).tag.endswith("svg")
+    assert result.stderr.splitlines()[-1] == "answers: 12 of 12"
+
+
+@in_loop
+async def test_an_answer_that_never_comes_is_not_right_and_the_rest_goes_on(
+    home: Home, tmp_path: Path, sandbox: TrustedSandbox
+) -> None:
+    scripts = {name: SCRIPTS[name] for name in ("f_easy", "f_slips")}
+    data = write_suite(tmp_path / "sums.jsonl", scripts)
+    async with bundle(home, scripts, MODE) as server:
+        server.behave(status=500, times=1)
+        result = await command("--data", str(data), "--modes", "direct", "--json")
+    assert (of_mode(result, "direct")["pass_at_1"], of_mode(result, "direct")["failed"]) == (0, 50)
+
+
+@in_loop
+async def test_a_role_that_is_down_ends_it_with_its_name_and_nothing_is_lost(
+    home: Home, tmp_path: Path, sandbox: TrustedSandbox
+) -> None:
+    data = write_suite(tmp_path / "sums.jsonl", SCRIPTS)
+    async with bundle(home, SCRIPTS, MODE) as server:
+        server.behave(loading_s=60)
+        result = await command("--data", str(data), "--modes", "direct")
+        assert isinstance(result.exception, NotReady), result.output
+        assert str(result.exception).startswith("coder: ")
+        server.behave()
+        assert of_mode(await command("--data", str(data), "--modes", "direct", "--json"), "direct")["pass_at_1"] == 25
+
+
+def run(*options: str) -> Result:
+    return CliRunner().invoke(evaluate.evaluate, ["run", *options], obj=Session())
+
+
+def test_a_bundle_that_does_not_run_is_one_sentence(home: Home, tmp_path: Path, sandbox: TrustedSandbox) -> None:
+    nobody(home)
+    data = write_suite(tmp_path / "sums.jsonl", SCRIPTS)
+    for mode, service in (("direct", "coder"), ("low", "orchestrator-low")):
+        result = run("--data", str(data), "--modes", mode)
+        assert isinstance(result.exception, NotRunning)
+        assert str(result.exception).startswith(f"{service} does not answer at http://127.0.0.1:")
+
+
+def test_without_a_sandbox_nothing_is_judged(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def available(config: Config, *, parallel: int | None = None) -> Unavailable:
+        return Unavailable("bubblewrap is not installed", "install it")
+
+    nobody(home)
+    monkeypatch.setattr(evaluate_run, "available", available)
+    result = run("--data", str(write_suite(tmp_path / "sums.jsonl", SCRIPTS)), "--modes", "direct")
+    assert isinstance(result.exception, ServiceError)
+    assert "judged in the sandbox only" in str(result.exception) and "install it" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ((), "give one of --suite and --data"),
+        (("--suite", "tiny", "--data", "x.jsonl"), "give one of --suite and --data"),
+        (("--suite", "enormous"), "no suite 'enormous'"),
+        (("--data", "/nonexistent.jsonl"), "no such file"),
+        (("--suite", "tiny", "--modes", "low,medium"), "names something else than direct, direct0, low, high"),
+    ],
+)
+def test_wrong_options_are_one_sentence(home: Home, options: tuple[str, ...], says: str) -> None:
+    result = run(*options)
+    assert result.exit_code == 2
+    assert says in result.stderr
+
+
+@pytest.mark.processes
+def test_a_measurement_that_is_killed_goes_on_where_it_stopped(home: Home, tmp_path: Path) -> None:
+    asyncio.run(asyncio.wait_for(killed_and_gone_on(home, tmp_path), 240))
+
+
+async def killed_and_gone_on(home: Home, tmp_path: Path) -> None:
+    scripts = {f"f_{number}": Script(GOOD, [GOOD]) for number in range(6)}
+    data = write_suite(tmp_path / "sums.jsonl", scripts)
+    async with bundle(home, scripts, MODE) as server:
+        async with started(home, data) as process:
+            await server.until(lambda: direct_requests(server) >= 4 or process.returncode is not None, within_s=120)
+            process.kill()
+            await process.communicate()
+        assert process.returncode == -signal.SIGKILL, tail(home.root / "log.txt")
+        kept = {path.name: path.read_text(encoding="utf-8").count("\n") for path in folder(home).iterdir()}
+        assert all(2 <= lines <= 5 for lines in kept.values()), kept
+        async with started(home, data) as process:
+            output, _ = await process.communicate()
+        assert process.returncode == 0, tail(home.root / "log.txt")
+        # What was being asked when it was killed is asked once more.
+        assert direct_requests(server) in (6, 7)
+    shown = {one["mode"]: one for one in json.loads(output.decode().splitlines()[-1])["modes"]}
+    assert [(shown[mode]["answers"], shown[mode]["pass_at_1"]) for mode in ("direct", "low")] == [(6, 100), (6, 100)]
+
+
+@asynccontextmanager
+async def started(home: Home, data: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The command in a process of its own."""
+    words = ("-m", "tests.eval.trusted", "eval", "run", "--data", str(data), "--modes", "direct,low", "--json")
+    with (home.root / "log.txt").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *words, env=child_environment(), stdout=asyncio.subprocess.PIPE, stderr=log
+        )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+def folder(home: Home) -> Path:
+    return home.root / "eval" / "runs" / "sums"
+
+
+def direct_requests(server: Answering) -> int:
+    return sum("You are" not in str(body["messages"]) and "response_format" not in body for body in server.bodies)
