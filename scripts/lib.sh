@@ -168,6 +168,7 @@ missing() {
             bwrap) if ! is_mac; then echo bubblewrap; fi ;;
             rg) echo ripgrep ;;
             node) if is_mac; then echo node; else echo nodejs; fi ;;
+            npm) if is_mac; then echo node; else echo npm; fi ;;
             ss) if ! is_mac; then echo iproute2; fi ;;
         esac
     done

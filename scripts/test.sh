@@ -4,7 +4,7 @@
 # usage: scripts/test.sh [fast|full|engines] [PYTEST ARGUMENT...]
 #   (nothing)  what CI runs: everything that needs no compiler and no long soak
 #   fast       no real processes: under a minute
-#   full       the soaks and real clients too
+#   full       the soaks too, and real clients, which are installed first (2 GB in .build/clients)
 #   engines    compiles llama-server and llama-cpp-python first (10 to 60 minutes), then tests all three engines
 set -eu
 
@@ -14,13 +14,17 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 
 which='not engines and not full'
 engines=
+clients=
 case ${1:-} in
     -h | --help)
         sed -n '2,8s/^# \{0,1\}//p' "$0"
         exit
         ;;
     fast) which='not processes and not phoenix and not engines and not full and not slow' ;;
-    full) which='not engines' ;;
+    full)
+        which='not engines'
+        clients=yes
+        ;;
     engines)
         which=engines
         engines=yes
@@ -43,5 +47,6 @@ step 'ruff format' "$venv/bin/ruff" format --check .
 step 'mypy' "$venv/bin/mypy"
 step 'layers (lint-imports)' "$venv/bin/lint-imports"
 if [ -n "$engines" ]; then scripts/build-engines.sh; fi
+if [ -n "$clients" ]; then scripts/clients.sh; fi
 "$python" -m pytest -m "$which" "$@"
 say "Green in $(elapsed) s."
