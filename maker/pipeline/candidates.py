@@ -90,7 +90,7 @@ async def judge(
 ) -> Candidate:
     """The candidate in a reply: flagged by its form, else run, else (nothing to run it with) by its canonical text."""
     code = extract(completion.text)
-    flags = form_flags(completion, code)
+    flags = form_flags(completion, code, step.files)
     candidate = Candidate(number, completion.text, flags=flags)
     if code is None:
         return candidate

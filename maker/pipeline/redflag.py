@@ -4,7 +4,9 @@ The paper's two (section 3.3) are over-long answers and wrong format; the others
 """
 
 import ast
+import posixpath
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from maker.chat.types import Completion
@@ -67,18 +69,18 @@ def _is_bare_python(text: str) -> bool:
     """Whether it parses and does something: a single word of prose parses too."""
     if _python_error(text):
         return False
-    telling = (
-        ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom | ast.Assign | ast.Call
-    )
-    return any(isinstance(node, telling) for node in ast.walk(ast.parse(text)))
+    return any(isinstance(node, TELLING) for node in ast.walk(ast.parse(text)))
 
 
 def _guess(code: str) -> str:
     return "" if _python_error(code) else "python"
 
 
-def form_flags(completion: Completion, code: Code | None) -> tuple[str, ...]:
-    """What is wrong with the form of a reply, a few words each; nothing if it may count."""
+def form_flags(completion: Completion, code: Code | None, files: Sequence[str] = ()) -> tuple[str, ...]:
+    """What is wrong with the form of a reply, a few words each; nothing if it may count.
+
+    `files` are those that the step may write; any, where it names none.
+    """
     if code is None:
         refused = REFUSAL.match(completion.text)
         return ("refuses",) if refused else (("cut off",) if completion.finish_reason == "length" else ("no code",))
@@ -88,9 +90,14 @@ def form_flags(completion: Completion, code: Code | None) -> tuple[str, ...]:
         "placeholder": bool(PLACEHOLDERS.search(code.text) or BARE_TODO.search(code.text)),
         "repetition": _repeats(code.text),
         "syntax error": code.language == "python" and _python_error(code.text) is not None,
+        f"writes {code.path}, which is not a file of the step": not _may_write(code.path, files),
         "only stubs": code.language == "python" and _only_stubs(code.text),
     }
     return tuple(name for name, found in checks.items() if found)
+
+
+def _may_write(path: str, files: Sequence[str]) -> bool:
+    return not (path and files) or posixpath.normpath(path) in map(posixpath.normpath, files)
 
 
 def _python_error(code: str) -> str | None:

@@ -88,3 +88,19 @@ def test_no_text_breaks_the_reader(text: str) -> None:
     form_flags(Completion(text), code)
     if code:
         canonical(code)
+
+
+@pytest.mark.parametrize(
+    ("path", "files", "foreign"),
+    [
+        ("src/add.py", ("src/add.py",), False),
+        ("./src/add.py", ("src/add.py", "src/sub.py"), False),
+        ("src/other.py", ("src/add.py",), True),
+        ("../add.py", ("add.py",), True),
+        ("anything.py", (), False),
+        ("", ("src/add.py",), False),
+    ],
+)
+def test_a_file_outside_the_step_is_flagged(path: str, files: tuple[str, ...], foreign: bool) -> None:
+    found = form_flags(Completion(f"```python {path}\n{ADD}```"), Code(ADD, "python", path), files)
+    assert found == ((f"writes {path}, which is not a file of the step",) if foreign else ())
