@@ -16,7 +16,7 @@ case ${1:-} in
         ;;
     -*) die "unknown option $1; usage: scripts/quickstart.sh [QUESTION]" ;;
 esac
-question=${1:-Write a Python function that reverses a string.}
+question=${1:-Write a Python function reverse(s) that reverses a string.}
 home=${MAKER_HOME:-$HOME/.maker}
 maker=$venv/bin/maker
 

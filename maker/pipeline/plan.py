@@ -57,7 +57,9 @@ async def inputs(work: Work, step: Step) -> tuple[Input, ...]:
         name = "tests" if language == DEFAULT else "tests_js"
         messages = work.prompt(name, title=step.title, detail=step.detail, max_inputs=limit)
         try:
-            reply = await work.reply(tester, messages, TestsReply, stage="tests")
+            # The most likely call is soon written twice; different calls are what tells candidates apart.
+            warm = work.mode.temperature
+            reply = await work.reply(tester, messages, TestsReply, stage="tests", temperature=warm)
             calls, checks = reply.calls, [*checks, *reply.checks]
         except ModelError as error:
             await work.note(f"no tests were written for step {step.number}: {error}")

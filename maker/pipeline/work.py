@@ -139,7 +139,14 @@ class Work:
         return model
 
     async def reply(
-        self, role: str, messages: Sequence[JsonObject], kind: type[R], *, stage: str, form: JsonObject | None = None
+        self,
+        role: str,
+        messages: Sequence[JsonObject],
+        kind: type[R],
+        *,
+        stage: str,
+        form: JsonObject | None = None,
+        temperature: float = 0.0,
     ) -> R:
         """A structured reply, asked for again once if it does not parse; `form` constrains it further.
 
@@ -147,7 +154,7 @@ class Work:
             ModelError: the role cannot be asked, or what it says never parses.
         """
         model = await self.ready(role)
-        sampling = Sampling(temperature=0.0, max_tokens=min(SHORT_REPLY_TOKENS, self.mode.max_tokens))
+        sampling = Sampling(temperature=temperature, max_tokens=min(SHORT_REPLY_TOKENS, self.mode.max_tokens))
         request = ChatRequest(tuple(messages), response_format=form or replies.schema(kind), sampling=sampling)
         for attempt in range(TRIES):
             try:

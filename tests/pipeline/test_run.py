@@ -388,6 +388,12 @@ def test_what_needs_the_models_own_form_goes_straight_to_the_coder() -> None:
     assert played.done.steps == ()
 
 
+def test_the_tester_writes_at_the_modes_temperature_so_that_its_calls_differ() -> None:
+    played = Play(map_fenced([GOOD, GOOD]), reviewer=[ACCEPTED], settings={"temperature": 0.7}).run()
+    assert [call.sampling.temperature for call in played.models["gpt-oss"].calls] == [0.7]
+    assert [call.sampling.temperature for call in played.models["planner"].calls] == [0.0]
+
+
 def test_a_clients_seed_moves_on_from_wave_to_wave() -> None:
     request = {"sampling": Sampling(seed=7)}
     played = Play(map_fenced([MINUS, GOOD, GOOD, ALSO_GOOD]), reviewer=[ACCEPTED], request=request).run()
