@@ -1,16 +1,16 @@
 """Which model file plays which role, with how many slots, and how much memory that takes: the profile and maker.toml.
 
-Two profiles: `tiny`, small models that maker makes itself so that everything runs anywhere, and `full`, the models of
+Two profiles: `tiny`, small models that maker brings along so that everything runs anywhere, and `full`, the models of
 a machine with 128 GB.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
-from maker.catalog import gguf, templates
+from maker.catalog import gguf, templates, tiny
 from maker.config import ROLES, Config, EngineName, ModeName, RoleName
 from maker.errors import ConfigError, ModelFileError
 
@@ -75,13 +75,19 @@ class Profile:
     gpu_layers: int
     figures: Mapping[ModeName, str]
     """What a mode takes, in words, where people know it by a figure; empty to add it up."""
-    generated: bool = False
-    """Whether maker makes the files itself."""
+    included: bool = False
+    """Whether maker brings the files along."""
+    modes: Mapping[str, int] = field(default_factory=dict)
+    """Settings of both modes that `maker init` puts into maker.toml, because these models need them."""
 
 
 def _tiny(role: str, slots: int) -> Share:
-    return Share(f"tiny-{role}.gguf", slots, context=8192, planned_bytes=65_000_000)
+    # Trained on conversations of up to some 1,400 tokens; positions beyond 2048 were never seen.
+    return Share(tiny.name(role), slots, context=2048, planned_bytes=80_000_000 if slots == 4 else 62_000_000)
 
+
+TINY_MODES = {"max_tokens": 512, "k": 3, "max_candidates": 9, "max_rounds": 1, "max_inputs": 6, "max_context": 0}
+"""As the tiny models were trained: on few inputs, one revision, and nothing of a repository before the request."""
 
 PROFILES: Mapping[str, Profile] = {
     "tiny": Profile(
@@ -90,7 +96,8 @@ PROFILES: Mapping[str, Profile] = {
         threads=1,
         gpu_layers=0,
         figures={},
-        generated=True,
+        included=True,
+        modes=TINY_MODES,
     ),
     "full": Profile(
         {
@@ -135,24 +142,22 @@ def mode_figure(config: Config, mode: ModeName) -> str:
 
 
 def prepare(config: Config, report: Callable[[str, int, int], None]) -> None:
-    """Make the model files that the profile generates and that are not there; `report(file, done, total)` for each.
+    """Put the files there that maker brings along, where they are missing or of another version of maker.
+
+    `report(file, done, total)` is called for each.
 
     Raises:
         ConfigError: as `plan`.
         ModelFileError: they cannot be written.
     """
-    profile = _profile(config)
-    if not profile.generated:
+    if not _profile(config).included:
         return
     plans = plan(config)
-    made = {role: plans[role] for role in ROLES if config.role(role).model is None and plans[role].own_server}
-    missing = [role for role, role_plan in made.items() if not role_plan.model.exists()]
-    if not missing:
-        return
-    from maker.catalog import tiny  # lazy: numpy and gguf take a fifth of a second to import
-
+    own = {role: plans[role].model for role in ROLES if config.role(role).model is None and plans[role].own_server}
     try:
-        tiny.write(config.home.models, missing, report)
+        wanted = [role for role, model in own.items() if not model.exists() or tiny.outdated(model, role)]
+        if wanted:
+            tiny.write(config.home.models, wanted, report)
     except OSError as error:
         raise ModelFileError(f"{config.home.models}: the tiny models cannot be written: {error}") from error
 

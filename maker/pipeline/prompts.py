@@ -4,6 +4,7 @@ A role's text is put behind the conversation, at the end of its last message: wh
 every role and candidate, so that a model server evaluates it once.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -33,6 +34,14 @@ def load(profile: str, name: str) -> Template:
 def render(profile: str, name: str, **values: object) -> str:
     """The text with its placeholders filled; each must have a value."""
     return load(profile, name).substitute({key: str(value) for key, value in values.items()}).strip("\n")
+
+
+def digest(profile: str) -> str:
+    """sha256 of the profile's own texts: what small models were trained on, word for word."""
+    whole = hashlib.sha256()
+    for name in sorted(path.stem for path in (FOLDER / profile).glob("*.md")):
+        whole.update(f"{name}\0{load(profile, name).template}\0".encode())
+    return whole.hexdigest()
 
 
 def ask(messages: Sequence[JsonObject], text: str) -> tuple[JsonObject, ...]:

@@ -1,0 +1,1 @@
+"""Training of the tiny models that maker ships: data, tokenizer, model, export."""

@@ -1,0 +1,91 @@
+"""Programs with the evidence that a live run would show, for those who judge them and for the coder's second try."""
+
+import random
+from dataclasses import dataclass
+
+from maker.pipeline.prompts import ask, render
+from maker.pipeline.validate import failures, listed, report
+from maker.pipeline.values import Finding
+from maker.sandbox.values import Call, Evidence, Input
+from training.conversation import PROFILE, Conversation, asked, constant
+from training.evidence import Failed, candidate, evidence, vote, write, wrong_program
+from training.template import Task
+
+TRIES = 3
+NOT_RUN = 0.05
+"""Share of programs without evidence: where nothing can be executed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A program as validators see it."""
+
+    right: bool
+    source: str
+    report: str
+    failures: str
+    culprit: str
+    """The call that shows that it is wrong; empty if it is right."""
+
+
+def judged(rng: random.Random, task: Task) -> Judged:
+    """A right or a wrong program, its vote, and what it does on a tester's inputs."""
+    right, signature, votes = vote(rng)
+    written = write(task, rng, wrong=rng.choice((0.05, 0.25, 0.5)))
+    for left in reversed(range(TRIES)):
+        source = rng.choice(task.sources) if right else wrong_program(task, rng)
+        if source is not None:
+            inputs, seen = evidence(task, source, written)
+            culprit = "" if right else _culprit(inputs, seen, evidence(task, task.sources[0], written)[1])
+            if right or culprit:
+                if rng.random() < NOT_RUN:
+                    text = report(candidate(source, None, signature), (), votes)
+                    return Judged(right, source, text, "", "" if right else task.name)
+                shown = candidate(source, seen, signature)
+                return Judged(right, source, report(shown, inputs, votes), failures(shown, inputs), culprit)
+        # A slip that none of the inputs shows is the same behaviour: nobody could tell, and it votes with the right.
+        while not right and left == 1:
+            right, signature, votes = vote(rng)
+    raise AssertionError("unreachable: the right program is always shown")
+
+
+def _culprit(inputs: tuple[Input, ...], seen: Evidence, wanted: Evidence) -> str:
+    """The first input on which they differ: a check that only the wrong program fails, else a call."""
+    differing = [
+        item for item, one, other in zip(inputs, seen.observations, wanted.observations, strict=True) if one != other
+    ]
+    for item in differing:
+        if not isinstance(item, Call):
+            return item.code.removeprefix("assert ").split(" == ")[0]
+    return differing[0].expression if differing and isinstance(differing[0], Call) else ""
+
+
+def blame(culprit: str) -> str:
+    """What is wrong, in few words."""
+    return f"{culprit} is wrong"
+
+
+def shown(said: Conversation, name: str, one: Judged) -> Conversation:
+    """The conversation as the validator gets it."""
+    return asked(said, name, code=one.source + "\n", evidence=one.report)
+
+
+def revision(rng: random.Random, task: Task, said: Conversation) -> Conversation:
+    """The coder asked once more: a refused program, what is said against it, and what failed."""
+    source = wrong_program(task, rng) or task.sources[0]
+    try:
+        written = write(task, rng, wrong=0.2)
+        inputs, seen = evidence(task, source, written)
+        culprit = _culprit(inputs, seen, evidence(task, task.sources[0], written)[1])
+    except Failed:
+        return asked(said, "code")
+    culprit = culprit or rng.choice(written.calls)
+    severity, category = ("high", "bug") if rng.random() < 0.5 else ("medium", "incomplete")
+    found = Finding(severity, category, "", blame(culprit))  # type: ignore[arg-type]
+    return revised(said, source, found, failures(candidate(source, seen, ""), inputs))
+
+
+def revised(said: Conversation, source: str, found: Finding, failed: str) -> Conversation:
+    """The conversation as the coder gets it after a refusal."""
+    text = render(PROFILE, "revise", code=source + "\n", findings=listed([found]), failures=failed)
+    return tuple(map(dict, ask(said, constant("code") + "\n\n" + text)))
