@@ -11,6 +11,7 @@ from maker.models.model import Model
 from maker.pipeline.call import Reply, call
 from maker.pipeline.events import TrialFinished, TrialStarted
 from maker.pipeline.language import SCRIPTS, language_of
+from maker.pipeline.naming import wanted_name
 from maker.pipeline.prompts import text_of
 from maker.pipeline.redflag import canonical, extract, form_flags
 from maker.pipeline.repository import Copy
@@ -90,7 +91,7 @@ async def judge(
 ) -> Candidate:
     """The candidate in a reply: flagged by its form, else run, else (nothing to run it with) by its canonical text."""
     code = extract(completion.text)
-    flags = form_flags(completion, code, step.files)
+    flags = form_flags(completion, code, step.files, wanted_name(work))
     candidate = Candidate(number, completion.text, flags=flags)
     if code is None:
         return candidate

@@ -9,8 +9,9 @@ from maker.errors import ModelError, ModelReplyError
 from maker.pipeline import prompts, syntax
 from maker.pipeline.events import InputsWritten, PlanMade
 from maker.pipeline.language import DEFAULT, SCRIPTS, language_of
+from maker.pipeline.naming import wanted_name
 from maker.pipeline.own_tests import own_tests
-from maker.pipeline.replies import PlanReply, TestsReply
+from maker.pipeline.replies import PlanReply, TestsReply, calling
 from maker.pipeline.values import Plan, Step
 from maker.pipeline.work import Work
 from maker.sandbox.values import Call, Check, Input, Unavailable
@@ -54,13 +55,16 @@ async def inputs(work: Work, step: Step) -> tuple[Input, ...]:
         calls: list[str] = []
         checks = examples(prompts.text_of(work.task.request.messages), language)
         tester = await _tester(work)
-        name = "tests" if language == DEFAULT else "tests_js"
-        messages = work.prompt(name, title=step.title, detail=step.detail, max_inputs=limit)
+        name = wanted_name(work)
+        messages = work.prompt(
+            "tests" if language == DEFAULT else "tests_js", title=step.title, detail=step.detail, max_inputs=limit
+        )
         try:
             # The most likely call is soon written twice; different calls are what tells candidates apart.
             warm = work.mode.temperature
-            reply = await work.reply(tester, messages, TestsReply, stage="tests", temperature=warm)
-            calls, checks = reply.calls, [*checks, *reply.checks]
+            form = calling(name) if name else None
+            reply = await work.reply(tester, messages, TestsReply, stage="tests", form=form, temperature=warm)
+            calls, checks = reply.calls, [*checks, *(one for one in reply.checks if not name or f"{name}(" in one)]
         except ModelError as error:
             await work.note(f"no tests were written for step {step.number}: {error}")
         found = usable(calls, checks, limit, language)

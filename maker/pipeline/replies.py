@@ -125,6 +125,13 @@ def one_of(labels: str) -> JsonObject:
     return form
 
 
+def calling(name: str) -> JsonObject:
+    """The response format that constrains tests to calls of this function."""
+    form = copy.deepcopy(schema(TestsReply))
+    form["json_schema"]["schema"]["properties"]["calls"]["items"] = {"type": "string", "pattern": rf"^{name}\(.*\)$"}
+    return form
+
+
 @functools.cache
 def schema(reply: type[Reply]) -> JsonObject:
     """The response format that constrains a server to this reply; made once, which takes milliseconds."""

@@ -1,0 +1,68 @@
+"""The function that a request names, and what follows from it."""
+
+import json
+
+import pytest
+
+from maker.chat.types import Completion
+from maker.pipeline.naming import function_named
+from maker.pipeline.redflag import Code, form_flags
+from tests.pipeline.support import ACCEPTED, ALSO_GOOD, GOOD, Play, fenced
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Write a Python function reverse(s) that reverses a string.", "reverse"),
+        ("word_count(text): how many words there are, e.g. word_count('a b') == 2", "word_count"),
+        ("I need the mean of a list. Call it mean.", "mean"),
+        ("Write a function named `slugify` for titles.", "slugify"),
+        ("Write a Python function `slugify`.", "slugify"),
+        ("a function is_even, which tells even numbers", "is_even"),
+        ("write a function mean that averages the number(s)", "mean"),
+        ("Fix add(a, b):\n```python\ndef helper(x):\n    return other(x)\n```\n", "add"),
+        ("Write a function that reverses the string(s), use sorted() and '.'.join()", None),
+        ("Write two functions f(x) and g(x).", None),
+        ("a function counting words, called twice", None),
+        ("```python\ndef shown(x): ...\n```\nMake it faster.", None),
+        ("Implement quicksort in Python", None),
+        ("", None),
+    ],
+)
+def test_the_one_function_that_the_words_name(text: str, name: str | None) -> None:
+    assert function_named(text) == name
+
+
+@pytest.mark.parametrize(
+    ("code", "flagged"),
+    [
+        ("def add(a, b):\n    return a + b\n", False),
+        ("class A:\n    def add(self):\n        return 1\n", False),
+        ("add = lambda a, b: a + b\n", False),
+        ("def plus(a, b):\n    return add(a, b)\n", True),
+    ],
+)
+def test_python_that_does_not_define_it_is_flagged(code: str, flagged: bool) -> None:
+    found = form_flags(Completion(f"```python\n{code}```"), Code(code, "python"), name="add")
+    assert found == (("does not define add",) if flagged else ())
+    assert form_flags(Completion(f"```go\n{code}```"), Code(code, "go"), name="add") == ()
+
+
+def test_a_candidate_of_another_name_does_not_count() -> None:
+    other = fenced(GOOD.replace("def add", "def sum_of"))
+    played = Play(
+        [other, fenced(GOOD), fenced(ALSO_GOOD), fenced(GOOD)], reviewer=[ACCEPTED], task="Write add(a, b)."
+    ).run()
+    assert played.judged[0].candidate.flags == ("does not define add",)
+    assert played.done.steps[0].chosen.code == GOOD
+
+
+def test_tests_call_what_the_request_names_and_checks_of_other_names_are_left_out() -> None:
+    tests = json.dumps({"calls": ["add(1, 2)"], "checks": ["assert sum_of(1, 2) == 3", "assert add(2, 2) == 4"]})
+    played = Play([fenced(GOOD), fenced(ALSO_GOOD)], tester=[tests], reviewer=[ACCEPTED], task="Write add(a, b).").run()
+    (asked,) = played.models["gpt-oss"].calls
+    assert asked.response_format is not None
+    calls = asked.response_format["json_schema"]["schema"]["properties"]["calls"]
+    assert calls["items"] == {"type": "string", "pattern": r"^add\(.*\)$"}
+    assert [getattr(one, "code", None) for one in played.done.steps[0].inputs][-1] == "assert add(2, 2) == 4"
+    assert not any("sum_of" in str(one) for one in played.done.steps[0].inputs)
