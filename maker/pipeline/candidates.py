@@ -13,13 +13,14 @@ from maker.pipeline.events import TrialFinished, TrialStarted
 from maker.pipeline.language import SCRIPTS, language_of
 from maker.pipeline.naming import wanted_name
 from maker.pipeline.prompts import text_of
-from maker.pipeline.redflag import canonical, extract, form_flags
+from maker.pipeline.redflag import Code, canonical, extract, form_flags
 from maker.pipeline.repository import Copy
 from maker.pipeline.values import Candidate, Step
 from maker.pipeline.work import Work
 from maker.sandbox.values import Evidence, Input, Language, Mount, Trial, Unavailable
 
 RUNNABLE: dict[str, Language] = {"python": "python", "javascript": "javascript", "typescript": "typescript"}
+DEAD = "raises on every input"
 PLACE = "/opt/repository"
 """Where a candidate finds the repository."""
 
@@ -96,16 +97,22 @@ async def judge(
     if code is None:
         return candidate
     candidate = replace(candidate, code=code.text, language=code.language, path=code.path or _only(step.files))
-    if flags:
-        return candidate
+    return candidate if flags else await tried(work, candidate, step, inputs, earlier)
+
+
+async def tried(
+    work: Work, candidate: Candidate, step: Step, inputs: tuple[Input, ...], earlier: Sequence[Candidate]
+) -> Candidate:
+    """The candidate with what it does on these inputs; what it did on others is forgotten."""
+    canon = _digest(canonical(Code(candidate.code, candidate.language)))
     evidence = await _try(work, candidate, step, inputs, earlier)
     if evidence is None:
-        return replace(candidate, signature=_digest(canonical(code)))
+        return replace(candidate, evidence=None, flags=(), signature=canon)
     return replace(
         candidate,
         evidence=evidence,
         flags=behaviour_flags(evidence),
-        signature=evidence.signature if inputs else _digest(canonical(code)),
+        signature=evidence.signature if inputs else canon,
     )
 
 
@@ -116,7 +123,7 @@ def behaviour_flags(evidence: Evidence) -> tuple[str, ...]:
     kinds = {seen.kind for seen in evidence.observations}
     # A check fails whatever its call does: where there are calls, those tell. Checks alone may just be wrong.
     if kinds and kinds != {"failed"} and not kinds & {"returned", "passed"}:
-        return ("raises on every input",)
+        return (DEAD,)
     return ()
 
 

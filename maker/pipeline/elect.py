@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 from maker.chat.types import JsonObject
 from maker.pipeline.ballot import elect_by_ballot
-from maker.pipeline.candidates import judge, wave
+from maker.pipeline.candidates import DEAD, judge, tried, wave
 from maker.pipeline.events import CandidateJudged, StepDecided
+from maker.pipeline.plan import examples
+from maker.pipeline.plan import inputs as write_inputs
+from maker.pipeline.prompts import text_of
 from maker.pipeline.select import choose, gather
 from maker.pipeline.values import Candidate, Step, Vote
 from maker.pipeline.vote import Race, margin
@@ -23,11 +26,12 @@ LOST_WAVES = 1
 
 @dataclass(frozen=True, slots=True)
 class Election:
-    """The chosen candidate of one round, all that were made, and how it was decided."""
+    """The chosen candidate of one round, all that were made, how it was decided, and on which inputs."""
 
     chosen: Candidate
     candidates: tuple[Candidate, ...]
     vote: Vote
+    inputs: tuple[Input, ...] = ()
 
 
 async def elect(
@@ -36,6 +40,7 @@ async def elect(
     """Sample, flag, run and vote; None where the coder wrote nothing at all.
 
     Where every candidate is flagged there is one more wave; then a flagged one is chosen, and the vote says so.
+    Inputs on which all that was run raises are written anew, once.
 
     Raises:
         ModelUnavailable: the coder is down.
@@ -45,6 +50,7 @@ async def elect(
         made: list[Candidate] = []
         limit = work.mode.max_candidates
         lost = waves = 0
+        doubted = not inputs
         while race.leader is None and len(made) < limit and lost <= LOST_WAVES:
             count = min(race.k if not made else LATER_WAVE, limit - len(made))
             before = len(made)
@@ -57,11 +63,41 @@ async def elect(
                     await work.emit(CandidateJudged(step.number, candidate, limit, _checks(inputs), dict(race.votes)))
                     if race.leader is not None and len(made) - before < count:
                         break  # the rest are losers: leaving cancels them
+            if not doubted and _blame_the_inputs(made, race.k):
+                doubted = True
+                inputs, made = await _written_anew(work, step, made, earlier)
+                for candidate in made:
+                    if not candidate.flags:
+                        race.cast(candidate.signature)
+                    await work.emit(CandidateJudged(step.number, candidate, limit, _checks(inputs), dict(race.votes)))
             waves += 1
             lost += len(made) == before
             if len(made) >= limit and not race.votes and limit == work.mode.max_candidates:
                 limit += work.mode.k  # all flagged: one more wave
         return await _decide(work, step, race, made, inputs)
+
+
+def _blame_the_inputs(made: Sequence[Candidate], k: int) -> bool:
+    ran = [one for one in made if one.evidence is not None]
+    return len(ran) >= max(k, 2) and all(DEAD in one.flags for one in ran)
+
+
+async def _written_anew(
+    work: Work, step: Step, made: Sequence[Candidate], earlier: Sequence[Candidate]
+) -> tuple[tuple[Input, ...], list[Candidate]]:
+    """Other inputs and what the candidates do on them, after all have raised on all that there were.
+
+    Programs that were written apart and fail alike say more about the inputs than about themselves. If they all raise
+    again they are not run at all: but for what the user's own examples say, nothing is known of them then.
+    """
+    await work.note(f"step {step.number}: every candidate raised on every call that was written; others were written")
+    inputs = await write_inputs(work, step)
+    again = [await tried(work, one, step, inputs, earlier) if one.evidence else one for one in made]
+    if inputs and _blame_the_inputs(again, 2) and not examples(text_of(work.task.request.messages)):
+        await work.note(f"step {step.number}: candidates were compared by their text: no usable call was written")
+        inputs = ()
+        again = [await tried(work, one, step, inputs, earlier) if one.evidence else one for one in made]
+    return inputs, again
 
 
 async def _writer(work: Work, number: int) -> str:
@@ -89,7 +125,7 @@ async def _decide(
     else:
         chosen, vote = counted[_choice(counted, inputs)[0]], _vote(race, counted, inputs)
     await work.emit(StepDecided(step.number, chosen, vote, race.k))
-    return Election(chosen, tuple(made), vote)
+    return Election(chosen, tuple(made), vote, inputs)
 
 
 def _first(candidates: Sequence[Candidate], signature: str) -> Candidate:

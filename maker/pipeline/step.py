@@ -33,7 +33,7 @@ async def do_step(work: Work, step: Step, earlier: Sequence[Candidate]) -> StepO
         if _is_final(outcome):
             return outcome
         best = outcome if begun.best is None or _rank(outcome) >= _rank(begun.best) else begun.best
-        begun = Begun(step.number, begun.inputs, round, best)
+        begun = Begun(step.number, voted.inputs, round, best)
         await work.reach(begun=begun)
     return begun.best
 
@@ -42,7 +42,7 @@ async def _voted(work: Work, step: Step, begun: Begun, earlier: Sequence[Candida
     election = await elect(work, step, begun.inputs, _messages(work, step, earlier, begun.best), earlier)
     if election is None:
         return None
-    voted = StepOutcome(step, election.chosen, election.candidates, begun.inputs, election.vote, None, round)
+    voted = StepOutcome(step, election.chosen, election.candidates, election.inputs, election.vote, None, round)
     await work.reach(begun=replace(begun, voted=voted))
     return voted
 

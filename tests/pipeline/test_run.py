@@ -110,6 +110,40 @@ def test_what_raises_on_every_input_or_does_not_load_is_flagged() -> None:
     assert flags[2:] == [(), ()]
 
 
+WRONG_CALLS = json.dumps({"calls": ["missing(1)", "add('x')"], "checks": []})
+
+
+def test_inputs_on_which_all_raise_are_written_anew_and_the_candidates_are_judged_on_those() -> None:
+    played = Play(map_fenced([GOOD, ALSO_GOOD]), tester=[WRONG_CALLS, TESTS], reviewer=[ACCEPTED]).run()
+    (step,) = played.done.steps
+    assert step.vote.converged and not step.chosen.flags
+    assert [bool(event.candidate.flags) for event in played.judged] == [True, True, False, False]
+    assert not any("missing" in str(one) for one in step.inputs)
+    assert any("others were written" in note for note in played.done.notes)
+
+
+def test_where_all_raise_again_texts_are_compared_and_nothing_is_discarded() -> None:
+    played = Play(
+        ["no code", *map_fenced([GOOD, GOOD])],
+        tester=[WRONG_CALLS, WRONG_CALLS],
+        reviewer=[ACCEPTED],
+        settings={"k": 2, "max_candidates": 3},
+    ).run()
+    (step,) = played.done.steps
+    assert step.vote.converged and step.inputs == () and not step.chosen.flags
+    assert any("no usable call was written" in note for note in played.done.notes)
+
+
+def test_what_raises_on_the_users_own_examples_stays_discarded() -> None:
+    played = Play(
+        map_fenced([RAISES] * 4),
+        tester=[WRONG_CALLS, WRONG_CALLS],
+        settings={"k": 2, "max_candidates": 2},
+        task="Write add(a, b).\n>>> add(1, 2)\n3\n",
+    ).run()
+    assert played.done.steps[0].chosen.flags == ("raises on every input",)
+
+
 def test_where_all_are_flagged_one_more_wave_is_tried_and_then_it_is_said() -> None:
     played = Play(["nothing"] * 4, settings={"max_candidates": 2}).run()
     [step] = played.done.steps
