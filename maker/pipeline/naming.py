@@ -1,4 +1,4 @@
-"""The function that a request names: what is written must carry the name, and what is tested must call it."""
+"""The function that a request names: what is written must mention it, and what is tested must call it."""
 
 import builtins
 import keyword

@@ -81,7 +81,8 @@ def form_flags(
 ) -> tuple[str, ...]:
     """What is wrong with the form of a reply, a few words each; nothing if it may count.
 
-    `files` are those that the step may write; any, where it names none. `name` is what Python code has to define.
+    `files` are those that the step may write; any, where it names none. `name` is what Python code
+    has to be about: define it, or call it as a test of it does.
     """
     if code is None:
         refused = REFUSAL.match(completion.text)
@@ -93,22 +94,14 @@ def form_flags(
         "repetition": _repeats(code.text),
         "syntax error": code.language == "python" and _python_error(code.text) is not None,
         f"writes {code.path}, which is not a file of the step": not _may_write(code.path, files),
-        f"does not define {name}": code.language == "python" and not _defines(code.text, name),
+        f"does not mention {name}": code.language == "python" and not _mentions(code.text, name),
         "only stubs": code.language == "python" and _only_stubs(code.text),
     }
     return tuple(name for name, found in checks.items() if found)
 
 
-def _defines(code: str, name: str | None) -> bool:
-    """Whether the name is bound at the top, or anywhere in a class; code that does not parse is flagged already."""
-    try:
-        tree = ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return True
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-    defined = {node.name for node in ast.walk(tree) if isinstance(node, kinds)}
-    bound = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    return name is None or name in defined | bound
+def _mentions(code: str, name: str | None) -> bool:
+    return name is None or re.search(rf"\b{re.escape(name)}\b", code) is not None
 
 
 def _may_write(path: str, files: Sequence[str]) -> bool:

@@ -39,12 +39,13 @@ def test_the_one_function_that_the_words_name(text: str, name: str | None) -> No
         ("def add(a, b):\n    return a + b\n", False),
         ("class A:\n    def add(self):\n        return 1\n", False),
         ("add = lambda a, b: a + b\n", False),
-        ("def plus(a, b):\n    return add(a, b)\n", True),
+        ("from sums import add\n\ndef test_add():\n    assert add(1, 2) == 3\n", False),
+        ("def plus(a, b):\n    return a + b\n", True),
     ],
 )
-def test_python_that_does_not_define_it_is_flagged(code: str, flagged: bool) -> None:
+def test_python_that_does_not_mention_it_is_flagged(code: str, flagged: bool) -> None:
     found = form_flags(Completion(f"```python\n{code}```"), Code(code, "python"), name="add")
-    assert found == (("does not define add",) if flagged else ())
+    assert found == (("does not mention add",) if flagged else ())
     assert form_flags(Completion(f"```go\n{code}```"), Code(code, "go"), name="add") == ()
 
 
@@ -53,7 +54,7 @@ def test_a_candidate_of_another_name_does_not_count() -> None:
     played = Play(
         [other, fenced(GOOD), fenced(ALSO_GOOD), fenced(GOOD)], reviewer=[ACCEPTED], task="Write add(a, b)."
     ).run()
-    assert played.judged[0].candidate.flags == ("does not define add",)
+    assert played.judged[0].candidate.flags == ("does not mention add",)
     assert played.done.steps[0].chosen.code == GOOD
 
 
