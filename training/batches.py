@@ -9,11 +9,13 @@ import os
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from queue import Empty
 
 import numpy as np
 import numpy.typing as npt
 
+from training.review import kept
 from training.roles import Family, samples
 from training.sample import Sample
 from training.tokenizer import Tokenizer
@@ -54,6 +56,8 @@ class Stream:
     slip_from: int
     slip: float
     context: int
+    live: Path | None = None
+    """The file of live runs; validators are shown simulated ones where left out."""
 
 
 def conversation(messages: Sequence[dict]) -> str:  # type: ignore[type-arg]
@@ -72,7 +76,7 @@ def segment(stream: Stream, number: int, tokenizer: Tokenizer) -> Iterator[Batch
     """The batches of one segment."""
     slip = stream.slip if number * SEGMENT >= stream.slip_from else 0.0
     seed = stream.seed * 1_000_003 + number
-    drawn = samples(stream.family, seed, slip=slip)
+    drawn = samples(stream.family, seed, slip=slip, live=kept(stream.live) if stream.live else ())
     made = pooled(drawn, tokenizer, stream.context, random.Random(f"batches {seed}"))
     return itertools.islice(made, min(SEGMENT, stream.steps - number * SEGMENT))
 

@@ -7,27 +7,34 @@ import argparse
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from training import batches
+from training import batches, live
 from training.evaluate import evaluate
 from training.export import KINDS, Origin, data_version, export
 from training.roles import Family
 from training.texts import corpus
 from training.tokenizer import Tokenizer, learn
-from training.train import BEFORE_SLIPS, Phase, Recipe, arrays, train
+from training.train import Phase, Recipe, arrays, phase_end, train
 
 SEED = 20
 TEXTS = 6000
 """That the tokenizer is learnt from."""
-STEPS: dict[Family, int] = {"coder": 4000, "helper": 2400}
-"""The helper needs fewer, because it begins with what the coder has learnt: to read a request and to copy a name."""
-SLIPPING = 0.15
-"""Share of the coder's steps, the last ones, in which SLIP of its answers are wrong on purpose."""
-SLIP = 0.22
+PHASES: dict[str, tuple[Phase, ...]] = {
+    "coder": (Phase(3400, 4e-3, 2e-4), Phase(3600, 2.5e-3, 5e-5), Phase(600, 5e-4, 3e-5, slip=0.22)),
+    "helper": (Phase(1200, 2.5e-3, 5e-5), Phase(1200, 1.5e-3, 3e-5), Phase(3600, 2e-3, 3e-5)),
+    "verdicts": (Phase(1200, 6e-4, 2e-5),),
+}
+"""The trainings, in this order. In the coder's last phase a part of its answers is wrong on purpose; then the helper;
+then the helper again, on verdicts over what live runs of both show."""
+FAMILY: dict[str, Family] = {"coder": "coder", "helper": "helper", "verdicts": "helper"}
 FAMILIES: tuple[Family, ...] = ("coder", "helper")
+LAST: dict[Family, str] = {"coder": "coder", "helper": "verdicts"}
+"""The training that a family's files come from."""
+LIVE = "live.jsonl"
 HELD_OUT = 300
 
 
@@ -38,17 +45,17 @@ def main() -> None:
     tokenizer = learnt(given.out / "merges.json", given.seed)
     torch.set_num_threads(given.threads)
     torch.set_num_interop_threads(1)
-    for family in FAMILIES:
-        if given.family in ("all", family):
-            make(family, tokenizer, given)
+    for name in PHASES:
+        if given.name in ("all", name):
+            make(name, tokenizer, given)
 
 
 def arguments() -> argparse.Namespace:
     """What the command line says."""
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
-    parser.add_argument("family", nargs="?", default="all", choices=("all", *FAMILIES))
+    parser.add_argument("name", nargs="?", default="all", choices=("all", *PHASES))
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--steps", type=int, help="of one family; the recipe's own number where left out")
+    parser.add_argument("--part", type=float, default=1.0, help="of the recipe's steps; 0.1 is a quick look")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="as many as there are cores where left out")
     parser.add_argument("--out", type=Path, default=Path(".build/training"), help="checkpoints, logs and files")
     return parser.parse_args()
@@ -62,33 +69,42 @@ def learnt(path: Path, seed: int) -> Tokenizer:
     return Tokenizer(tuple((left, right) for left, right in json.loads(path.read_text(encoding="utf-8"))))
 
 
-def recipe(family: Family, seed: int, steps: int | None) -> Recipe:
-    """How a family is trained."""
-    steps = steps or STEPS[family]
-    if family == "helper":
-        half = round(steps / 2 / batches.SEGMENT) * batches.SEGMENT
-        return Recipe(family, seed, Phase(half, 2.5e-3, 5e-5), Phase(steps - half, 1.5e-3, 3e-5), BEFORE_SLIPS)
-    slipping = round(steps * SLIPPING / batches.SEGMENT) * batches.SEGMENT
-    return Recipe(family, seed, Phase(steps - slipping, 4e-3, 2e-4), Phase(slipping, 5e-4, 3e-5, SLIP))
+def recipe(name: str, seed: int, part: float, folder: Path) -> Recipe:
+    """A training; with a part of the steps, each phase is shorter by that factor.
+
+    The helper begins with what the coder has learnt after its first phase: to read a request and to copy a name.
+    """
+    phases = shortened(PHASES[name], part)
+    starts = {"helper": phase_end("coder", shortened(PHASES["coder"], part)[0].steps), "verdicts": "helper.pt"}
+    live = folder / LIVE if name == "verdicts" else None
+    return Recipe(name, FAMILY[name], seed, phases, starts.get(name), live)
 
 
-def make(family: Family, tokenizer: Tokenizer, given: argparse.Namespace) -> None:
-    """Train, evaluate and export one family."""
-    how = recipe(family, given.seed, given.steps)
-    log = given.out / f"{family}.log"
+def shortened(phases: tuple[Phase, ...], part: float) -> tuple[Phase, ...]:
+    """The phases with a part of their steps, each a whole number of segments."""
+    segments = batches.SEGMENT
+    return tuple(replace(one, steps=max(1, round(one.steps * part / segments)) * segments) for one in phases)
+
+
+def make(name: str, tokenizer: Tokenizer, given: argparse.Namespace) -> None:
+    """Do one training, evaluate the model and export it."""
+    how = recipe(name, given.seed, given.part, given.out)
+    log = given.out / f"{name}.log"
 
     def report(line: str) -> None:
         say(line)
         with log.open("a", encoding="utf-8") as file:
             file.write(f"{time.strftime('%H:%M:%S')} {line}\n")
 
-    report(f"{family}: {how.steps} steps, seed {how.seed}, data {data_version()[:12]}, {os.cpu_count()} cores")
+    if how.live and not how.live.exists():
+        live.make(given.out, round(live.TASKS * given.part), given.seed, how.live)
+    report(f"{name}: {how.steps} steps, seed {how.seed}, data {data_version()[:12]}, {os.cpu_count()} cores")
     model = train(how, tokenizer, given.out, report)
-    report(f"{family}: held-out {json.dumps(evaluate(family, model, tokenizer, HELD_OUT, 2))}")
-    origin = Origin(family, how.seed, how.steps)
+    report(f"{name}: held-out {json.dumps(evaluate(how.family, model, tokenizer, HELD_OUT, 2))}")
+    origin = Origin(how.family, how.seed, how.steps)
     for kind in KINDS:
-        export(arrays(model), model.shape, tokenizer, origin, given.out / f"{family}-{kind}.gguf", kind)
-    report(f"{family}: written to {given.out}")
+        export(arrays(model), model.shape, tokenizer, origin, given.out / f"{how.family}-{kind}.gguf", kind)
+    report(f"{name}: written to {given.out}")
 
 
 def say(line: str) -> None:

@@ -14,6 +14,7 @@ from training.batches import conversation
 from training.model import Decoder
 from training.roles import Family, samples
 from training.sample import Sample
+from training.served import LONGEST
 from training.split import HELD
 from training.tasks import tasks
 from training.template import Task
@@ -23,8 +24,6 @@ FENCE = re.compile(r"```python\n(.*?)\n```", re.DOTALL)
 GIGABYTE = 1 << 30
 START_S, CASE_S = 60, 5
 """Seconds until the first program is judged at most, and for each."""
-LONGEST = 200
-"""Tokens of an answer at most."""
 
 
 def evaluate(family: Family, model: Decoder, tokenizer: Tokenizer, count: int, seed: int) -> dict[str, float]:

@@ -7,7 +7,7 @@ from maker.pipeline.ballot import LABELS
 from training import outside
 from training.conversation import asked, opened
 from training.evidence import write, wrong_program
-from training.review import blame, judged, shown
+from training.review import Shown, blame, judged, validated
 from training.sample import Sample
 from training.template import Task
 
@@ -36,19 +36,24 @@ def tester(rng: random.Random, task: Task) -> Sample:
     return Sample("tester", asked(opened(rng, task.request), "tests"), answer, 0.5)
 
 
-def reviewer(rng: random.Random, task: Task) -> Sample:
+def reviewer(one: Shown) -> Sample:
     """The verdict, with one finding that names the call that goes wrong."""
-    one = judged(rng, task)
-    found = [] if one.right else [{"severity": "high", "category": "bug", "what": blame(one.culprit)}]
-    answer = _json({"accepted": one.right, "findings": found})
-    return Sample("reviewer", shown(opened(rng, task.request), "review", one), answer, 1.2)
+    right, culprit = one.judged.right, one.judged.culprit
+    found = [] if right else [{"severity": "high", "category": "bug", "what": blame(culprit)}]
+    return Sample("reviewer", validated(one, "review"), _json({"accepted": right, "findings": found}), 1.2)
 
 
-def reflection(rng: random.Random, task: Task) -> Sample:
+def reflection(one: Shown) -> Sample:
     """The planner's verdict on its plan."""
+    right, culprit = one.judged.right, one.judged.culprit
+    answer = _json({"accepted": right, "missing": [] if right else [blame(culprit)]})
+    return Sample("reflection", validated(one, "reflect"), answer, 1.2)
+
+
+def simulated(rng: random.Random, task: Task) -> Shown:
+    """A program and its evidence as nearly as they can be had without a run."""
     one = judged(rng, task)
-    answer = _json({"accepted": one.right, "missing": [] if one.right else [blame(one.culprit)]})
-    return Sample("reflection", shown(opened(rng, task.request), "reflect", one), answer, 1.2)
+    return Shown(opened(rng, task.request), one)
 
 
 def voter(rng: random.Random, task: Task) -> Sample:
@@ -56,7 +61,7 @@ def voter(rng: random.Random, task: Task) -> Sample:
     count = rng.choice((2, 2, 3))
     wrong = {text for _ in range(count - 1) if (text := wrong_program(task, rng, tries=4))}
     if not wrong:
-        return reviewer(rng, task)
+        return reviewer(simulated(rng, task))
     order = [rng.choice(task.sources), *sorted(wrong)]
     right = order[0]
     rng.shuffle(order)

@@ -7,87 +7,21 @@ the F32 one's on a suite, all through the server as maker starts it.
 import argparse
 import itertools
 import json
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import httpx
 import torch
 
-from maker.catalog import profiles
-from maker.config import Config, Home
-from maker.engine import argv
-from training.command import FAMILIES, learnt
+from training.command import FAMILIES, LAST, learnt
 from training.compared import texts
-from training.evaluate import LONGEST, answers, apart, source
+from training.evaluate import answers, apart, source
 from training.roles import Family, samples
+from training.served import Server, serving
 from training.tokenizer import Tokenizer
 from training.train import load
 
 SUITE = Path(__file__).parents[1] / "maker" / "eval" / "suites" / "tiny.jsonl"
 TEXTS, PROMPTS = 1000, 100
-PORT = 18930
-
-
-class Server:
-    """A model server and its key."""
-
-    def __init__(self, port: int, key: str) -> None:
-        self.client = httpx.Client(
-            base_url=f"http://127.0.0.1:{port}", headers={"authorization": f"Bearer {key}"}, timeout=60, trust_env=False
-        )
-
-    def tokens(self, text: str) -> list[int]:
-        """The ids of a text in which special tokens count."""
-        asked = {"content": text, "add_special": True, "parse_special": True}
-        return [int(one) for one in self._post("/tokenize", asked)["tokens"]]
-
-    def greedy(self, messages: Sequence[dict[str, Any]]) -> str:
-        """The likeliest answer."""
-        asked = {"messages": list(messages), "temperature": 0, "max_tokens": LONGEST}
-        return str(self._post("/v1/chat/completions", asked)["choices"][0]["message"]["content"])
-
-    def _post(self, path: str, asked: dict[str, Any]) -> dict[str, Any]:
-        answer = self.client.post(path, json=asked)
-        answer.raise_for_status()
-        found: dict[str, Any] = answer.json()
-        return found
-
-
-@contextmanager
-def serving(model: Path) -> Iterator[Server]:
-    """The model behind llama.cpp's server, as maker starts it."""
-    with tempfile.TemporaryDirectory() as folder:
-        key = Path(folder) / "key"
-        key.write_text("parity\n", encoding="ascii")
-        plan = profiles.plan(Config(home=Home(Path(folder))))["coder"]
-        words = argv.wheel(Path(sys.executable), replace(plan, model=model.absolute()), argv.Address(PORT, key))
-        process = subprocess.Popen(words, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        try:
-            server = Server(PORT, "parity")
-            _wait(server)
-            yield server
-        finally:
-            process.kill()
-            process.wait()
-
-
-def _wait(server: Server) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        try:
-            if server.client.get("/health").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    raise TimeoutError(f"no model server on port {PORT} within a minute")
 
 
 def same_tokens(server: Server, tokenizer: Tokenizer) -> int:
@@ -98,7 +32,7 @@ def same_tokens(server: Server, tokenizer: Tokenizer) -> int:
 def same_answers(folder: Path, family: Family, tokenizer: Tokenizer, count: int) -> int:
     """How many prompts the trainer's model and the F32 file answer alike, greedily."""
     many = list(itertools.islice(samples(family, 4, held=True), count))
-    ours = answers(load(folder / f"{family}.pt"), tokenizer, many)
+    ours = answers(load(folder / f"{LAST[family]}.pt"), tokenizer, many)
     with serving(folder / f"{family}-f32.gguf") as server:
         return sum(server.greedy(one.messages) == text for one, text in zip(many, ours, strict=True))
 

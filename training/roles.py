@@ -7,14 +7,14 @@ reviewer, reflection or voter. `prompts_digest()` is what belongs into the GGUF'
 """
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 from maker.pipeline import prompts
 from training import helper, outside
 from training.conversation import PROFILE, asked, opened
 from training.evidence import wrong_program
-from training.review import revision
+from training.review import Shown, revision
 from training.sample import Sample
 from training.split import HELD
 from training.tasks import task
@@ -27,14 +27,16 @@ OUTSIDE = 0.07
 REVISED, BARE = 0.08, 0.46
 """Shares of the coder's samples with a refused attempt, and of those with the user's words alone."""
 
-SHARES: dict[Callable[[random.Random, Task], Sample], float] = {
-    helper.preprocessor: 0.14,
-    helper.planner: 0.13,
-    helper.tester: 0.27,
-    helper.reviewer: 0.22,
-    helper.reflection: 0.17,
-    helper.voter: 0.07,
+WRITERS: dict[Callable[[random.Random, Task], Sample], float] = {
+    helper.preprocessor: 0.07,
+    helper.planner: 0.10,
+    helper.tester: 0.42,
+    helper.voter: 0.04,
 }
+JUDGES: dict[Callable[[Shown], Sample], float] = {helper.reviewer: 0.20, helper.reflection: 0.17}
+"""Shares of the helper's roles."""
+LIVE = 0.8
+"""Share of what judges are shown that comes from live runs, where there are any."""
 
 
 def prompts_digest() -> str:
@@ -42,10 +44,11 @@ def prompts_digest() -> str:
     return prompts.digest(PROFILE)
 
 
-def samples(family: Family, seed: int, *, held: bool = False, slip: float = 0.0) -> Iterator[Sample]:
+def samples(
+    family: Family, seed: int, *, held: bool = False, slip: float = 0.0, live: Sequence[Shown] = ()
+) -> Iterator[Sample]:
     """Samples without end; `held` asks for held-out tasks, `slip` is the share of wrong coder answers."""
     rng = random.Random(f"{family} {seed} {held}")
-    kinds, shares = list(SHARES), list(SHARES.values())
     number = 0
     while True:
         number += 1
@@ -53,7 +56,15 @@ def samples(family: Family, seed: int, *, held: bool = False, slip: float = 0.0)
         if family == "coder":
             yield coder(rng, one, slip)
         else:
-            yield rng.choices(kinds, shares)[0](rng, one)
+            yield helped(rng, one, live)
+
+
+def helped(rng: random.Random, one: Task, live: Sequence[Shown]) -> Sample:
+    """A sample of one of the helper's roles."""
+    if rng.random() < sum(WRITERS.values()):
+        return rng.choices(list(WRITERS), list(WRITERS.values()))[0](rng, one)
+    judge = rng.choices(list(JUDGES), list(JUDGES.values()))[0]
+    return judge(rng.choice(live) if live and rng.random() < LIVE else helper.simulated(rng, one))
 
 
 def coder(rng: random.Random, one: Task, slip: float) -> Sample:

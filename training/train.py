@@ -1,5 +1,6 @@
 """Training one family's model: seeded, by steps and never by the clock, from a checkpoint where there is one."""
 
+import itertools
 import json
 import math
 import time
@@ -20,16 +21,18 @@ from training.shape import Shape
 from training.tokenizer import Tokenizer
 
 WARM_UP = 100
+"""Steps in which a phase's rate rises to its highest."""
 BETAS, DECAY, CLIP = (0.9, 0.98), 0.05, 1.0
-BEFORE_SLIPS = "before-slips.pt"
-"""The checkpoint between the phases."""
 REPORTED, EVALUATED = 50, 1000
 """Steps between two lines, and between two evaluations."""
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A stretch of steps: the rate falls from `high` to `low`, a cosine; `slip` of the coder's answers are wrong."""
+    """A stretch of steps with optimizers of its own.
+
+    The rate rises to `high` at first, then falls to `low`, a cosine; `slip` of the coder's answers are wrong.
+    """
 
     steps: int
     high: float
@@ -38,35 +41,47 @@ class Phase:
 
     def rate(self, done: int) -> float:
         """The learning rate after so many of its steps."""
-        return self.low + (self.high - self.low) * (1 + math.cos(math.pi * done / self.steps)) / 2
+        rate = self.low + (self.high - self.low) * (1 + math.cos(math.pi * done / self.steps)) / 2
+        return rate * min(1.0, (done + 1) / WARM_UP)
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Everything a training depends on, besides the sources."""
+    """Everything a training depends on, besides the sources; `name` is what its checkpoint and log are called by."""
 
+    name: str
     family: Family
     seed: int
-    first: Phase
-    second: Phase | None = None
+    phases: tuple[Phase, ...]
     start: str | None = None
     """The checkpoint whose parameters it begins with; random ones where left out."""
+    live: Path | None = None
+    """The file of live runs, for those who judge them."""
 
     @property
     def steps(self) -> int:
         """All of them."""
-        return self.first.steps + (self.second.steps if self.second else 0)
+        return sum(phase.steps for phase in self.phases)
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """The steps after which a phase is over."""
+        return tuple(itertools.accumulate(phase.steps for phase in self.phases))
 
     def rate(self, step: int) -> float:
         """The learning rate of a step."""
-        if step < self.first.steps or self.second is None:
-            return self.first.rate(step) * min(1.0, (step + 1) / WARM_UP)
-        return self.second.rate(step - self.first.steps)
+        number = sum(end <= step for end in self.ends)
+        return self.phases[number].rate(step - (0, *self.ends)[number])
 
     def stream(self, context: int) -> Stream:
-        """Where its batches come from."""
-        slip = self.second.slip if self.second else 0.0
-        return Stream(self.family, self.seed, self.steps, self.first.steps, slip, context)
+        """Where its batches come from: answers slip in the last phase only."""
+        slip_from = (0, *self.ends)[-2]
+        return Stream(self.family, self.seed, self.steps, slip_from, self.phases[-1].slip, context, self.live)
+
+
+def phase_end(name: str, step: int) -> str:
+    """The name of the checkpoint at a phase's end."""
+    return f"{name}-{step}.pt"
 
 
 def train(recipe: Recipe, tokenizer: Tokenizer, folder: Path, say: Callable[[str], None]) -> Decoder:
@@ -74,22 +89,23 @@ def train(recipe: Recipe, tokenizer: Tokenizer, folder: Path, say: Callable[[str
     torch.manual_seed(recipe.seed)
     model = load(folder / recipe.start) if recipe.start else Decoder(Shape())
     optimizers = made(model.train())
-    step = _resumed(model, optimizers, folder / f"{recipe.family}.pt")
+    step = _resumed(model, optimizers, folder / f"{recipe.name}.pt")
     if step:
-        say(f"{recipe.family}: going on at step {step}")
+        say(f"{recipe.name}: going on at step {step}")
     progress = Progress(recipe, step, say)
     for number, batch in enumerate(batches(recipe.stream(model.shape.context), tokenizer, step), start=step):
         for group in (group for optimizer in optimizers for group in optimizer.param_groups):
             group["lr"] = recipe.rate(number)
         progress.add(number + 1, learn(model, optimizers, batch), batch.real)
         done = number + 1
+        if done in recipe.ends:
+            optimizers = made(model)
+            _save(model, optimizers, done, folder / phase_end(recipe.name, done))
         if done % SEGMENT == 0 or done == recipe.steps:
-            _save(model, optimizers, done, folder / f"{recipe.family}.pt")
-        if recipe.second and recipe.second.slip and done == recipe.first.steps:
-            _save(model, [], done, folder / BEFORE_SLIPS)
-        if done % EVALUATED == 0 or done in (recipe.first.steps, recipe.steps):
+            _save(model, optimizers, done, folder / f"{recipe.name}.pt")
+        if done % EVALUATED == 0 or done in recipe.ends:
             found = evaluate(recipe.family, model, tokenizer, 96, 1)
-            say(f"{recipe.family}: step {done}: held-out {json.dumps(found)}")
+            say(f"{recipe.name}: step {done}: held-out {json.dumps(found)}")
     return model
 
 
@@ -147,7 +163,7 @@ class Progress:
         left = seconds / (done - self.started_at) * (self.recipe.steps - done)
         loss = sum(self.losses) / len(self.losses)
         self.say(
-            f"{self.recipe.family}: step {done} of {self.recipe.steps}, loss {loss:.4f}, "
+            f"{self.recipe.name}: step {done} of {self.recipe.steps}, loss {loss:.4f}, "
             f"{self.tokens / seconds:.0f} tok/s, {self.tokens / 1e6:.1f}M tokens, {seconds / 60:.1f} min, "
             f"{left / 60:.1f} min left"
         )

@@ -13,7 +13,7 @@ from tests.pipeline.support import GOOD, MINUS, TASK, TESTS, Play
 from training import specimen
 from training.conversation import PROFILE, asked
 from training.evidence import MAX_CANDIDATES, MAX_INPUTS, K, candidate
-from training.review import Judged, revised, shown
+from training.review import Judged, Shown, revised, validated
 from training.roles import fenced, prompts_digest
 
 DIGESTS = Path(training.__file__).parent / "prompts.sha256"
@@ -79,4 +79,4 @@ def _review(step: StepOutcome, mode: ModeName) -> str:
     ours = candidate(GOOD.rstrip("\n"), step.chosen.evidence, "right")
     text = report(ours, step.inputs, Vote({"right": K}, K, converged=True, confidence=1.0))
     one = Judged(True, GOOD.rstrip("\n"), text, "", "")
-    return str(shown(SAID, "review" if mode == "high" else "reflect", one)[-1]["content"])
+    return str(validated(Shown(SAID, one), "review" if mode == "high" else "reflect")[-1]["content"])
