@@ -1,6 +1,6 @@
 """Writes the pages that are made from the program: docs/cli.md, docs/configuration.md and docs/status.svg.
 
-Run `python docs/generate.py` after a change to the command line or to maker/config.py; a test says when it is due.
+Run `python docs/generate.py` after a change to the command line or to maker/settings.py; a test says when it is due.
 """
 
 import io
@@ -36,7 +36,7 @@ Exit codes: 0 ok, 1 error, 2 usage or configuration, 3 not everything is running
 CONFIGURATION_HEAD = """\
 # Configuration
 
-Everything that `maker.toml` can say; made from `maker/config.py` by `docs/generate.py`. The file is in `MAKER_HOME`,
+Everything that `maker.toml` can say; made from `maker/settings.py` by `docs/generate.py`. The file is in `MAKER_HOME`,
 `~/.maker` unless that variable is set. What is left out has the default; without a default, the profile decides.
 An unknown key is an error that names the keys there are.
 

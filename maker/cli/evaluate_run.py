@@ -12,8 +12,8 @@ import click
 from maker.cli.measuring import bars, interval, shown, table
 from maker.cli.session import Session
 from maker.cli.terminal import console
-from maker.config import Config
-from maker.errors import RequestError, ServiceError
+from maker.config import MODES, Config
+from maker.errors import RequestError
 from maker.eval import plot as plotting
 from maker.eval.live import Plan, measure
 from maker.eval.results import Result
@@ -21,12 +21,13 @@ from maker.eval.suite import Suite, load, named, some
 from maker.eval.ways import NAMES, SPARE_S, ways
 from maker.eval.worth import Bin, Difference, Worth, differences, worth
 from maker.sandbox.available import available
-from maker.sandbox.values import Unavailable
 
 Json = dict[str, Any]
 
 SHOWN = 5
 """Notes of one mode in the table, the most frequent ones."""
+SHOWN_NAME = 40
+"""Characters of a suite's name that a figure has room for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,10 @@ class Measured:
 def _modes(ctx: click.Context, param: click.Parameter, given: str) -> tuple[str, ...]:
     """The names, each once."""
     names = tuple(dict.fromkeys(name.strip() for name in given.split(",") if name.strip()))
-    if not names or not set(names) <= set(NAMES):
-        raise click.BadParameter(f"{given!r} names something else than {', '.join(NAMES)}", ctx, param)
+    unknown = [name for name in names if name not in NAMES]
+    if unknown or not names:
+        said = f"there is no mode {unknown[0]!r}" if unknown else "no mode is named"
+        raise click.UsageError(f"{said}; there are: {', '.join(NAMES)}", ctx)
     return names
 
 
@@ -91,8 +94,13 @@ def run(
     Every request goes to low and high mode as any client's would; direct asks the coder alone, once, and direct0 does
     so at temperature 0. An answer is right if its code passes a hidden test in the sandbox. Intervals are 95 %, by
     bootstrap over exercises. What is interrupted goes on where it stopped; other settings or models start anew.
+
+    A line of your own file is a JSON object with id, request, entry_point (the function's name) and test (Python that
+    defines check(candidate)), or one of HumanEval's.
     """
     config = session.config()
+    if plot is not None and not plot.parent.is_dir():
+        raise click.UsageError(f"--plot: there is no folder {plot.parent}; make it, or name another file")
     chosen = chosen_suite(suite, data, limit, seed)
     plan = Plan(
         suite=chosen,
@@ -104,11 +112,24 @@ def run(
     )
     measured = summary(chosen, asyncio.run(results(config, plan)), seed)
     if plot is not None:
-        plot.write_text(plotting.draw(f"{chosen.name}: right answers and what they cost", measured.worths), "utf-8")
+        title = f"{chosen.name[:SHOWN_NAME]}, {_tasks(chosen)}: right answers and what they cost"
+        plot.write_text(plotting.draw(title, setup(config, modes, temperature), measured.worths), "utf-8")
     if as_json:
         click.echo(json.dumps(as_values(measured)))
     else:
         _show(measured)
+
+
+def setup(config: Config, names: Sequence[str], temperature: float) -> str:
+    """What was measured, in a line: how the coder was asked, and each mode's k and N."""
+    heat = {name: f"{at:g}" for name, at in (("direct", temperature), ("direct0", 0.0)) if name in names}
+    said = [f"{', '.join(heat)}: one sample at temperature {', '.join(heat.values())}"] if heat else []
+    by_limits: dict[str, list[str]] = {}
+    for mode in reversed(MODES):
+        if mode in names:
+            limits = f"k = {config.mode(mode).k}, N up to {config.mode(mode).max_candidates}"
+            by_limits.setdefault(limits, []).append(mode)
+    return "; ".join([*said, *(f"{' and '.join(modes)}: {limits}" for limits, modes in by_limits.items())])
 
 
 def chosen_suite(suite: str | None, data: Path | None, limit: int | None, seed: int) -> Suite:
@@ -130,15 +151,10 @@ async def results(config: Config, plan: Plan) -> Mapping[str, list[Result]]:
     """What the plan comes to, shown with a bar.
 
     Raises:
-        ServiceError: there is no sandbox; as `measure`.
+        NotRunning, NotReady, ServiceError: as `measure`.
     """
-    sandbox = await available(config)
-    if isinstance(sandbox, Unavailable):
-        raise ServiceError(
-            f"answers are judged in the sandbox only, and there is none: {sandbox.reason}; {sandbox.fix}"
-        )
     with bars() as report:
-        return await measure(plan, sandbox, lambda done, total: report("answers", done, total))
+        return await measure(plan, lambda: available(config), lambda done, total: report("answers", done, total))
 
 
 def summary(suite: Suite, found: Mapping[str, Sequence[Result]], seed: int) -> Measured:
@@ -179,14 +195,12 @@ def _mode(one: Worth) -> Json:
 
 def _show(measured: Measured) -> None:
     out = console()
-    rows = table(("MODE", "RIGHT, %", "95 %", "SAMPLES", "TOKENS", "SECONDS", "ORACLE, %", "FLAGGED, %"))
+    rows = table(("MODE", "RIGHT %", "95 %", "SAMPLES", "TOKENS", "SECONDS", "ORACLE %", "FLAGGED %"))
     for one in measured.worths:
         right, cost = one.pass_at_1, (f"{one.samples:.2f}", f"{one.tokens:,.0f}", f"{one.seconds:.2f}")
         rows.add_row(one.mode, f"{right.mean:.1f}", interval(right), *cost, shown(one.oracle), shown(one.flagged))
     out.print(rows)
-    out.print(
-        f"\n{measured.suite.name}: {len(measured.suite.exercises)} tasks; samples and tokens mean, seconds median"
-    )
+    out.print(f"\n{measured.suite.name}, {_tasks(measured.suite)}: samples and tokens are means, seconds are medians")
     for difference in measured.differences:
         points = difference.points
         out.print(f"{difference.mode} against {difference.minus}: {points.mean:+.1f} points, 95 %: {interval(points)}")
@@ -195,9 +209,13 @@ def _show(measured: Measured) -> None:
             out.print(line)
 
 
+def _tasks(suite: Suite) -> str:
+    return f"{len(suite.exercises)} task{'' if len(suite.exercises) == 1 else 's'}"
+
+
 def _of_vote(one: Worth) -> list[str]:
     """What is to be said of a way that votes and validates, a line each."""
-    lines = [f"{one.mode}: {one.failed:.1f} % ended in an error"] if one.failed else []
+    lines = [_of_errors(one)] if one.errors else []
     lines += [f"{one.mode}: {count} of {one.answers} runs: {note}" for note, count in list(one.notes.items())[:SHOWN]]
     if one.converged is None:
         return lines
@@ -212,6 +230,12 @@ def _of_vote(one: Worth) -> list[str]:
         )
     lines.append(f"{one.mode}: right by margin: {_line(one.margins)}")
     return [*lines, f"{one.mode}: right by confidence: {_line(one.confidences)}"]
+
+
+def _of_errors(one: Worth) -> str:
+    codes = ", ".join(f"{code} {count}" for code, count in one.errors.items())
+    service = f"orchestrator-{one.mode}" if one.mode in MODES else "coder"
+    return f"{one.mode}: {one.failed:.1f} % ended in an error ({codes}): `maker logs {service}`; --fresh asks again"
 
 
 def _line(bins: Sequence[Bin]) -> str:

@@ -21,7 +21,7 @@ def bars() -> Iterator[Report]:
 
         def report(what: str, done: int, total: int) -> None:
             if what not in known:
-                known[what] = progress.add_task(what)
+                known[what] = progress.add_task(what, total=total)
             progress.update(known[what], completed=done, total=total)
             if progress.disable and total and done * 10 // total > (done - 1) * 10 // total:
                 shown.print(f"{what}: {done} of {total}")

@@ -4,7 +4,7 @@ The ways take turns on each exercise, so that a machine that is busy for a while
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count, groupby
 from operator import itemgetter
@@ -16,12 +16,14 @@ from maker.errors import ServiceError
 from maker.eval.outcome import Judge, result
 from maker.eval.results import Kept, Result
 from maker.eval.suite import Suite
-from maker.eval.ways import Way, ask
+from maker.eval.ways import Way, ask, greet
 from maker.sandbox.sandbox import Sandbox
 from maker.sandbox.values import Unavailable
 
 Report = Callable[[int, int], None]
 """Called with how many answers there are, of how many."""
+Trusted = Callable[[], Awaitable[Sandbox | Unavailable]]
+"""The sandbox once it is tested, or why there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +41,19 @@ class Plan:
     """Whether what was kept before is measured again."""
 
 
-async def measure(plan: Plan, sandbox: Sandbox, report: Report) -> Mapping[str, list[Result]]:
+async def measure(plan: Plan, trusted: Trusted, report: Report) -> Mapping[str, list[Result]]:
     """The results of each way, by its name, in the order of the exercises; what was kept before is not done again.
 
     Raises:
         NotRunning, NotReady: somebody who is asked does not answer; the results so far are kept.
-        ServiceError: the sandbox cannot run Python, or stopped working; results cannot be kept.
+        ServiceError: there is no sandbox for Python, or it stopped working; results cannot be kept.
     """
-    if isinstance(refusal := sandbox.supports("python"), Unavailable):
-        raise ServiceError(f"{refusal.reason}; {refusal.fix}")
     below = plan.folder / plan.suite.name
     kept: dict[str, Kept] = {}
     try:
         for way in plan.ways:
             kept[way.name] = Kept(below / f"{way.name}-{way.digest}.jsonl", way.settings, fresh=plan.fresh)
-        await _all(plan, sandbox, kept, report)
+        await _all(plan, trusted, kept, report)
     finally:
         for one in kept.values():
             one.close()
@@ -63,14 +63,14 @@ async def measure(plan: Plan, sandbox: Sandbox, report: Report) -> Mapping[str, 
     }
 
 
-async def _all(plan: Plan, sandbox: Sandbox, kept: Mapping[str, Kept], report: Report) -> None:
+async def _all(plan: Plan, trusted: Trusted, kept: Mapping[str, Kept], report: Report) -> None:
     exercises = plan.suite.exercises
     missing = [(one, way) for one in exercises for way in plan.ways if kept[way.name].get(one.key) is None]
     total = len(exercises) * len(plan.ways)
     done = count(total - len(missing))
     left = iter([(one, [way for _, way in pairs]) for one, pairs in groupby(missing, key=itemgetter(0))])
 
-    async def work() -> None:
+    async def work(sandbox: Sandbox) -> None:
         for exercise, ways in left:
             judge = Judge(exercise, sandbox)
             for way in ways:
@@ -79,9 +79,29 @@ async def _all(plan: Plan, sandbox: Sandbox, kept: Mapping[str, Kept], report: R
                 report(next(done), total)
 
     report(next(done), total)
+    if not missing:
+        return
     # A proxy of the environment must not see what is asked on loopback.
     async with httpx.AsyncClient(trust_env=False) as client:
-        await _first_failure(asyncio.create_task(work()) for _ in range(plan.jobs))
+        asked = {way.name for _, way in missing}
+        await asyncio.gather(*(greet(client, way) for way in plan.ways if way.name in asked))
+        sandbox = await _judging(trusted)
+        await _first_failure(asyncio.create_task(work(sandbox)) for _ in range(plan.jobs))
+
+
+async def _judging(trusted: Trusted) -> Sandbox:
+    """The sandbox that hidden tests run in.
+
+    Raises:
+        ServiceError: there is none, or it cannot run Python.
+    """
+    found = await trusted()
+    if not isinstance(found, Unavailable):
+        why = found.supports("python")
+        if why is None:
+            return found
+        found = why
+    raise ServiceError(f"answers are judged in the sandbox only, and there is none: {found.reason}; {found.fix}")
 
 
 async def _first_failure(working: Iterable["asyncio.Task[None]"]) -> None:

@@ -61,9 +61,11 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
         with gzip.open(path, "rt", encoding="utf-8") if packed else path.open(encoding="utf-8") as lines:
             for number, line in enumerate(lines, 1):
                 if line.strip():
-                    yield number, line
+                    yield number, line.rstrip("\r\n")
     except FileNotFoundError:
         raise _refusal(f"{path}: no such file; name a file of one JSON object a line (.jsonl or .jsonl.gz)") from None
+    except IsADirectoryError:
+        raise _refusal(f"{path}: is a folder; name a file of one JSON object a line (.jsonl or .jsonl.gz)") from None
     except (OSError, EOFError, zlib.error) as error:
         raise _refusal(f"{path}: cannot be read after line {number}: {error}") from error
     except UnicodeDecodeError as error:
@@ -81,7 +83,8 @@ def sentence(error: ValidationError, where: str) -> str:
     """The first thing that is wrong with a line, in one sentence."""
     first = error.errors(include_url=False)[0]
     field = ".".join(map(str, first["loc"]))
-    message = str(first["msg"])
+    # A line is one line: where in it is the column alone.
+    message = str(first["msg"]).replace(" at line 1 column ", " at column ")
     return f"{where}: {field + ': ' if field else ''}{message[:1].lower()}{message[1:]}"
 
 

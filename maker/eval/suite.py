@@ -173,9 +173,14 @@ def _tree(code: str) -> ast.Module | None:
 def _parse(line: str, where: str) -> Exercise:
     form: type[_Own | _HumanEval] = _HumanEval if '"task_id"' in line and '"prompt"' in line else _Own
     try:
-        return form.model_validate_json(line).exercise()
+        exercise = form.model_validate_json(line).exercise()
     except ValidationError as error:
         raise _refusal(sentence(error, where)) from error
+    if not exercise.entry_point.isidentifier():
+        raise _refusal(f"{where}: entry_point: {exercise.entry_point!r} cannot be the name of a function")
+    if not _defines(exercise.test, "check"):
+        raise _refusal(f"{where}: test: not Python that defines check(candidate), so no answer would be right")
+    return exercise
 
 
 def _refusal(said: str) -> RequestError:

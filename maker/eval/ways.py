@@ -23,6 +23,7 @@ from maker.eval.suite import Exercise
 Json = dict[str, Any]
 
 NAMES = ("direct", "direct0", *reversed(MODES))
+GREETING_S = 5.0
 SPARE_S = 30.0
 """How much longer than the longest run an answer is waited for."""
 
@@ -82,6 +83,7 @@ def _way(config: Config, plans: dict[str, RolePlan], name: str, temperature: flo
                 "maker": __version__,
                 "profile": config.profile,
                 "mode": config.mode(mode).model_dump(),
+                "sandbox": config.sandbox.model_dump(),
                 "models": {role: _identity(plans[role]) for role in ROLES},
             }
             url = f"http://127.0.0.1:{config.port(service)}/v1"
@@ -102,6 +104,24 @@ def _identity(plan: RolePlan) -> list[object]:
         return list(plan.urls)
     found = plan.model.stat() if plan.model.is_file() else None
     return [plan.model.name, found and found.st_size, found and found.st_mtime_ns]
+
+
+async def greet(client: httpx.AsyncClient, way: Way) -> None:
+    """Find out at once whether there is somebody to ask; how well they are, the first question tells.
+
+    Raises:
+        NotRunning: nothing listens there.
+    """
+    try:
+        await client.get(f"{way.url.removesuffix('/v1')}/health", timeout=GREETING_S)
+    except httpx.ConnectError as error:
+        raise _absent(way) from error
+    except httpx.HTTPError:
+        pass
+
+
+def _absent(way: Way) -> NotRunning:
+    return NotRunning(f"{way.service} does not answer at {way.url}; run `maker start`")
 
 
 async def ask(client: httpx.AsyncClient, way: Way, exercise: Exercise, *, limit_s: float) -> Answer:
@@ -125,7 +145,7 @@ async def ask(client: httpx.AsyncClient, way: Way, exercise: Exercise, *, limit_
             return answer
         run = await client.get(f"{way.url.removesuffix('/v1')}/api/runs/{answer.maker['run']}", headers=headers)
     except httpx.ConnectError as error:
-        raise NotRunning(f"{way.service} does not answer at {way.url}; run `maker start`") from error
+        raise _absent(way) from error
     except httpx.TimeoutException as error:
         raise NotReady(f"{way.service} did not answer in {limit_s:g} s; see `maker logs {way.service}`") from error
     except httpx.HTTPError as error:

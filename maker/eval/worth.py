@@ -85,6 +85,8 @@ class Worth:
     """Median per exercise."""
     failed: float
     """Share of exercises that ended in an error."""
+    errors: Mapping[str, int]
+    """The codes of these errors, and how often each came."""
     notes: Mapping[str, int]
     """What runs said they left out or could not have, and how many of them: the number is of a lesser maker then."""
     splits: Mapping[str, float]
@@ -123,6 +125,7 @@ def worth(mode: str, results: Sequence[Result], seed: int, splits: Mapping[str, 
         tokens=statistics.fmean(one.tokens for one in results),
         seconds=statistics.median(one.seconds for one in results),
         failed=100 * statistics.fmean(one.error is not None for one in results),
+        errors=dict(Counter(one.error for one in results if one.error is not None).most_common()),
         notes=dict(Counter(note for one in results for note in one.notes).most_common()),
         splits=_splits(results, splits),
         flagged=percent(sum(one.flagged for one in results), samples) if voted else None,

@@ -24,6 +24,10 @@ NO_BUBBLEWRAP = Unavailable(
     "bubblewrap, which confines candidates, is not installed",
     "install it: `sudo apt install bubblewrap` or `sudo dnf install bubblewrap`",
 )
+SWITCHED_OFF = Unavailable(
+    "it is switched off (sandbox.enabled)", "set sandbox.enabled to true in maker.toml, then `maker restart`"
+)
+"""Why candidates are not run where the configuration says so."""
 PROFILE = "/usr/share/apparmor/extra-profiles/bwrap-userns-restrict"
 APPARMOR = (
     "AppArmor forbids user namespaces here; allow them to bubblewrap: `sudo apt install apparmor-profiles && "
@@ -67,7 +71,9 @@ def last_report(config: Config) -> Report | None:
 
 
 def standing(config: Config) -> Unavailable | None:
-    """Why code is not run on this machine, as far as can be told without running anything; None if nothing says so."""
+    """Why candidates are not run, as far as can be told without running anything; None if nothing says so."""
+    if not config.sandbox.enabled:
+        return SWITCHED_OFF
     if sys.platform != "darwin" and installed("bwrap") is None:
         return NO_BUBBLEWRAP
     report = last_report(config)

@@ -21,7 +21,7 @@ from maker.models.slots import SlotLimiter
 from maker.models.vectors import VectorServer
 from maker.pipeline.work import Tools
 from maker.process import read_pid
-from maker.sandbox.available import available
+from maker.sandbox.available import SWITCHED_OFF, available
 from maker.sandbox.sandbox import Sandbox
 from maker.sandbox.values import Unavailable
 from maker.server.app import create_app, guarded
@@ -142,7 +142,8 @@ class TestedSandbox:
     """The sandbox behind its self-test, which begins at once and is waited for by whoever needs it first.
 
     One orchestrator tests at a time: the other finds the verdict. A test that failed, on a machine that was too busy
-    starting everything, say, is made again by who asks later than `RETEST_S` seconds after it.
+    starting everything, say, is made again by who asks later than `RETEST_S` seconds after it. Switched off, there is
+    no test and no sandbox.
     """
 
     __test__ = False  # pytest takes the name for a test class
@@ -157,6 +158,8 @@ class TestedSandbox:
         self._testing = asyncio.create_task(self._test())
 
     async def _test(self) -> Sandbox | Unavailable:
+        if not self._config.sandbox.enabled:
+            return SWITCHED_OFF
         async with self._turn.take():
             return await available(self._config)
 

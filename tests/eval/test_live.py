@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -13,15 +14,17 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import CliRunner, Result
 
+from maker import config as configuration
 from maker.cli import evaluate, evaluate_run
 from maker.cli.session import Session
 from maker.config import Config, Home, Mode, child_environment
 from maker.errors import NotReady, NotRunning, ServiceError
+from maker.eval.ways import ways
 from maker.sandbox.values import Unavailable
 from tests.eval.answering import BAD, BROKEN, GOOD, Answering, Script, bundle, nobody, write_suite
 from tests.eval.recorded import TrustedSandbox
 from tests.models.support import in_loop
-from tests.support import tail
+from tests.support import free_ports, tail
 
 SCRIPTS = {
     "f_easy": Script(GOOD, [GOOD], split="comp"),
@@ -90,8 +93,9 @@ async def test_what_was_measured_is_not_asked_for_again(home: Home, tmp_path: Pa
     async with bundle(home, SCRIPTS, MODE) as server:
         first = await command("--data", str(data), "--modes", "direct,low", "--json")
         asked = server.requests
+        trials = len(sandbox.trials)
         again = await command("--data", str(data), "--modes", "direct,low", "--json")
-        assert again.stdout == first.stdout and server.requests == asked
+        assert again.stdout == first.stdout and server.requests == asked and len(sandbox.trials) == trials
         other = await command("--data", str(data), "--modes", "direct,low", "--json", "--temperature", "1")
         assert of_mode(other, "direct")["pass_at_1"] == 25 and server.requests == asked + 4
         few = await command("--data", str(data), "--modes", "direct", "--limit", "3", "--json", "--fresh")
@@ -110,7 +114,9 @@ async def test_people_get_tables_and_a_figure(home: Home, tmp_path: Path, sandbo
     assert [line.split()[0] for line in lines[1:4]] == ["direct", "low", "high"]
     assert any(line.startswith("low against direct: +") for line in lines)
     assert any("refusing wrong programs: precision 100.0 %" in line for line in lines)
-    assert ElementTree.fromstring(figure.read_text(encoding="utf-8")).tag.endswith("svg")
+    texts = ["".join(one.itertext()) for one in ElementTree.fromstring(figure.read_text(encoding="utf-8"))]
+    assert "sums, 4 tasks: right answers and what they cost" in texts
+    assert "direct: one sample at temperature 0.8; low and high: k = 2, N up to 6" in texts
     assert result.stderr.splitlines()[-1] == "answers: 12 of 12"
 
 
@@ -123,7 +129,13 @@ async def test_an_answer_that_never_comes_is_not_right_and_the_rest_goes_on(
     async with bundle(home, scripts, MODE) as server:
         server.behave(status=500, times=1)
         result = await command("--data", str(data), "--modes", "direct", "--json")
-    assert (of_mode(result, "direct")["pass_at_1"], of_mode(result, "direct")["failed"]) == (0, 50)
+        shown = await command("--data", str(data), "--modes", "direct")
+    direct = of_mode(result, "direct")
+    assert (direct["pass_at_1"], direct["failed"]) == (0, 50)
+    [(code, count)] = direct["errors"].items()
+    assert count == 1
+    assert f"direct: 50.0 % ended in an error ({code} 1): `maker logs coder`; --fresh asks again" in shown.stdout
+    assert max(map(len, shown.stdout.splitlines()[:2])) <= 80
 
 
 @in_loop
@@ -144,7 +156,14 @@ def run(*options: str) -> Result:
     return CliRunner().invoke(evaluate.evaluate, ["run", *options], obj=Session())
 
 
-def test_a_bundle_that_does_not_run_is_one_sentence(home: Home, tmp_path: Path, sandbox: TrustedSandbox) -> None:
+async def untrusted(config: Config, *, parallel: int | None = None) -> Unavailable:
+    return Unavailable("bubblewrap is not installed", "install it")
+
+
+def test_a_bundle_that_does_not_run_is_one_sentence_before_the_sandbox_is_tested(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate_run, "available", untrusted)
     nobody(home)
     data = write_suite(tmp_path / "sums.jsonl", SCRIPTS)
     for mode, service in (("direct", "coder"), ("low", "orchestrator-low")):
@@ -153,15 +172,48 @@ def test_a_bundle_that_does_not_run_is_one_sentence(home: Home, tmp_path: Path, 
         assert str(result.exception).startswith(f"{service} does not answer at http://127.0.0.1:")
 
 
-def test_without_a_sandbox_nothing_is_judged(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def available(config: Config, *, parallel: int | None = None) -> Unavailable:
-        return Unavailable("bubblewrap is not installed", "install it")
+@in_loop
+async def test_nobody_is_asked_while_one_of_those_who_are_to_be_does_not_run(
+    home: Home, tmp_path: Path, sandbox: TrustedSandbox
+) -> None:
+    data = write_suite(tmp_path / "sums.jsonl", SCRIPTS)
+    async with bundle(home, SCRIPTS, MODE) as server:
+        text = home.toml.read_text(encoding="utf-8")
+        home.toml.write_text(re.sub(r"(?m)^orchestrator-high = .*", f"orchestrator-high = {free_ports(1)[0]}", text))
+        result = await command("--data", str(data))
+        assert isinstance(result.exception, NotRunning) and server.requests == 0
+    assert str(result.exception).startswith("orchestrator-high does not answer at http://127.0.0.1:")
 
-    nobody(home)
-    monkeypatch.setattr(evaluate_run, "available", available)
-    result = run("--data", str(write_suite(tmp_path / "sums.jsonl", SCRIPTS)), "--modes", "direct")
+
+@in_loop
+async def test_without_a_sandbox_nothing_is_judged_and_what_is_kept_is_still_shown(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sandbox: TrustedSandbox
+) -> None:
+    words = ("--data", str(write_suite(tmp_path / "sums.jsonl", SCRIPTS)), "--modes", "direct")
+    async with bundle(home, SCRIPTS, MODE):
+        first = await command(*words)
+        monkeypatch.setattr(evaluate_run, "available", untrusted)
+        assert (await command(*words)).stdout == first.stdout != ""
+        result = await command(*words, "--fresh")
     assert isinstance(result.exception, ServiceError)
     assert "judged in the sandbox only" in str(result.exception) and "install it" in str(result.exception)
+
+
+def test_a_figure_says_how_the_coder_was_asked_and_each_mode_s_k_and_n(home: Home) -> None:
+    config = configuration.parse("[modes.low]\nk = 3\nmax_candidates = 9", home)
+    said = evaluate_run.setup(config, ("direct", "direct0", "low", "high"), 0.8)
+    assert said == "direct, direct0: one sample at temperature 0.8, 0; low: k = 3, N up to 9; high: k = 2, N up to 8"
+    assert evaluate_run.setup(config, ("high",), 0.8) == "high: k = 2, N up to 8"
+
+
+def test_answers_with_candidates_that_are_not_run_are_other_answers(home: Home) -> None:
+    def digests(text: str) -> list[str]:
+        home.api_key.write_text("0" * 64, encoding="ascii")
+        config = configuration.parse(text, home)
+        return [way.digest for way in ways(config, ("direct", "low", "high"), temperature=0.8, seed=0)]
+
+    on, off = digests(""), digests("[sandbox]\nenabled = false")
+    assert on[0] == off[0] and on[1] != off[1] and on[2] != off[2]
 
 
 @pytest.mark.parametrize(
@@ -171,7 +223,10 @@ def test_without_a_sandbox_nothing_is_judged(home: Home, tmp_path: Path, monkeyp
         (("--suite", "tiny", "--data", "x.jsonl"), "give one of --suite and --data"),
         (("--suite", "enormous"), "no suite 'enormous'"),
         (("--data", "/nonexistent.jsonl"), "no such file"),
-        (("--suite", "tiny", "--modes", "low,medium"), "names something else than direct, direct0, low, high"),
+        (("--suite", "tiny", "--modes", "low,medium"), "no mode 'medium'; there are: direct, direct0, low, high"),
+        (("--suite", "tiny", "--modes", ","), "no mode is named; there are: direct, direct0, low, high"),
+        (("--suite", "tiny", "--plot", "/nonexistent/worth.svg"), "there is no folder /nonexistent"),
+        (("--data", "/tmp"), "/tmp: is a folder"),
     ],
 )
 def test_wrong_options_are_one_sentence(home: Home, options: tuple[str, ...], says: str) -> None:

@@ -39,7 +39,10 @@ def test_both_forms_may_stand_in_one_file(tmp_path: Path) -> None:
         ([OWN, {**OWN, "request": 5}], "line 2: request: input should be a valid string"),
         ([OWN, OWN], "line 2: a second exercise with the id 'a'"),
         ([{"task_id": "x", "prompt": "def f():"}], "line 1: entry_point: field required"),
-        (["{"], "line 1: invalid JSON"),
+        (["{"], "line 1: invalid JSON: EOF while parsing an object at column 1$"),
+        ([{**OWN, "entry_point": "add(a, b)"}], r"line 1: entry_point: 'add\(a, b\)' cannot be the name of a function"),
+        ([{**OWN, "test": "assert add(1, 2) == 3"}], r"line 1: test: not Python that defines check\(candidate\)"),
+        ([{**HUMAN_EVAL, "test": "def check(c:"}], r"line 1: test: not Python that defines check\(candidate\)"),
     ],
 )
 def test_a_file_that_is_no_suite_is_refused_with_its_line(tmp_path: Path, lines: list[object], says: str) -> None:

@@ -34,6 +34,7 @@ def test_means_medians_and_shares() -> None:
         {"a": "name", "b": "name", "c": "para", "d": ""},
     )
     assert (found.answers, found.pass_at_1.mean, found.failed) == (4, 50, 25)
+    assert found.errors == {"model_timeout": 1}
     assert (found.tokens, found.seconds, found.samples) == (30, 2.5, 0.75)
     assert found.splits == {"name": 50, "para": 100}
     assert (found.flagged, found.converged, found.accepted, found.verdicts) == (None, None, None, None)

@@ -12,6 +12,7 @@ from maker.config import Config, Home
 from maker.sandbox.available import (
     APPARMOR,
     NO_BUBBLEWRAP,
+    SWITCHED_OFF,
     available,
     distrusted,
     find,
@@ -175,6 +176,7 @@ def test_what_is_known_without_running_anything(settings: Config, monkeypatch: p
     assert refusal is not None and "network" in refusal.reason
     monkeypatch.setattr("maker.sandbox.available.installed", lambda name: None)
     assert standing(settings) == NO_BUBBLEWRAP
+    assert standing(config.parse("[sandbox]\nenabled = false", settings.home)) == SWITCHED_OFF
 
 
 def test_what_earlier_versions_left_is_removed_unless_a_process_holds_it(tmp_path: Path) -> None:

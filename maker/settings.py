@@ -1,0 +1,193 @@
+"""What maker.toml can say: frozen typed sections, each setting with its default, its limits and its meaning."""
+
+from typing import Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from maker.home import Home
+
+ModeName = Literal["high", "low"]
+Target = Literal["all", "high", "low"]
+RoleName = Literal["preprocessor", "planner", "coder", "reviewer", "voter", "gpt-oss"]
+EngineName = Literal["auto", "llama-server", "xllamacpp", "llama-cpp-python"]
+
+MODES: tuple[ModeName, ...] = get_args(ModeName)
+TARGETS: tuple[Target, ...] = get_args(Target)
+ROLES: tuple[RoleName, ...] = get_args(RoleName)
+
+
+class Section(BaseModel):
+    """Base of every section: immutable, and unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Ports(Section):
+    """TCP ports before `port_offset` is added; every one is bound to loopback only."""
+
+    preprocessor: int = Field(8000, ge=1, le=65535)
+    planner: int = Field(8001, ge=1, le=65535)
+    coder: int = Field(8002, ge=1, le=65535)
+    reviewer: int = Field(8003, ge=1, le=65535)
+    voter: int = Field(8004, ge=1, le=65535)
+    gpt_oss: int = Field(8005, ge=1, le=65535, alias="gpt-oss")
+    orchestrator_high: int = Field(8080, ge=1, le=65535, alias="orchestrator-high")
+    orchestrator_low: int = Field(8081, ge=1, le=65535, alias="orchestrator-low")
+    mcp: int = Field(9001, ge=1, le=65535)
+    redis: int = Field(6379, ge=1, le=65535)
+    qdrant: int = Field(6333, ge=1, le=65535)
+    phoenix: int = Field(6006, ge=1, le=65535)
+
+    @model_validator(mode="after")
+    def _are_distinct(self) -> "Ports":
+        """Refuse one port for two services."""
+        owners: dict[int, str] = {}
+        for name, field in type(self).model_fields.items():
+            port, service = getattr(self, name), field.alias or name
+            if port in owners:
+                raise ValueError(f"{port} is given to {owners[port]} and to {service}; each needs a port of its own")
+            owners[port] = service
+        return self
+
+
+class Role(Section):
+    """One role's model server. What is left out comes from the profile."""
+
+    model: str | None = Field(None, description="GGUF file; relative to MAKER_HOME/models.")
+    urls: tuple[str, ...] = Field(
+        (),
+        description="OpenAI-compatible servers to use instead of one that maker starts (each ends in /v1).",
+    )
+    engine: EngineName | None = Field(None, description="Engine for this role; the global `engine` where left out.")
+    slots: int | None = Field(None, ge=1, le=64, description="Requests the server works on at once.")
+    context: int | None = Field(None, ge=256, description="Tokens per slot (prompt and answer together).")
+    cache_ram_mib: int | None = Field(None, ge=0, description="Host memory for cached prompts, in MiB.")
+    threads: int | None = Field(None, ge=1, description="CPU threads for generation and prompt.")
+    gpu_layers: int | None = Field(None, ge=0, description="Layers on the GPU; 0 keeps the model on the CPU.")
+    trust_template: bool = Field(False, description="Use the file's own chat template though maker does not know it.")
+
+
+class Roles(Section):
+    """The six roles."""
+
+    preprocessor: Role = Role()
+    planner: Role = Role()
+    coder: Role = Role()
+    reviewer: Role = Role()
+    voter: Role = Role()
+    gpt_oss: Role = Field(Role(), alias="gpt-oss")
+
+
+class Mode(Section):
+    """Limits of one quality mode; a request may ask for less, never for more."""
+
+    temperature: float = Field(0.8, ge=0, le=2, description="Sampling temperature where the client sends none.")
+    max_tokens: int = Field(4096, ge=1, description="Longest answer in tokens.")
+    k: int = Field(2, ge=1, le=20, description="Lead over every other behaviour that decides a vote.")
+    max_candidates: int = Field(8, ge=1, le=64, description="Candidates for one step and round at most.")
+    diversity: float = Field(
+        0, ge=0, le=1, description="Share of a vote's later waves that gpt-oss writes, where it runs, not the coder."
+    )
+    max_rounds: int = Field(2, ge=0, le=5, description="Revisions after a validator's refusal.")
+    max_steps: int = Field(6, ge=1, le=50, description="Steps of a plan at most.")
+    max_inputs: int = Field(8, ge=0, le=64, description="Calls, and checks, that candidates are run on, at most each.")
+    read_only_tools: tuple[str, ...] = Field(
+        (), description="Tools of agents that change nothing, besides those maker knows: called without a vote."
+    )
+    max_context: int = Field(
+        12_000,
+        ge=0,
+        description="Characters of a repository's excerpts that are put before a task at most; 0 for none.",
+    )
+    wall_clock_s: float = Field(900, gt=0, description="Longest run.")
+    first_token_timeout_s: float = Field(120, gt=0, description="Longest silence before a model's first token.")
+    idle_timeout_s: float = Field(30, gt=0, description="Longest silence between two tokens.")
+    start_budget_s: float = Field(120, gt=0, description="How long a request waits for a role that is still loading.")
+
+
+class Modes(Section):
+    """The two modes that are always on."""
+
+    high: Mode = Mode()
+    low: Mode = Mode()
+
+
+class Sandbox(Section):
+    """Where candidates are run, so that what they do is voted on. Tests of `maker eval` are run in any case."""
+
+    enabled: bool = Field(True, description="Run candidates; switched off, their texts are compared instead.")
+
+
+class Server(Section):
+    """The HTTP interface of both orchestrators and of mcp."""
+
+    allowed_origins: tuple[str, ...] = Field((), description="Browser origins that may call; none by default.")
+    api_key: str | None = Field(None, min_length=8, description="Key that clients must send; none by default.")
+    max_body_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="Longest request body.")
+    max_requests: int = Field(64, ge=1, description="Requests one orchestrator works on or queues at once.")
+    keep_alive_s: float = Field(10, gt=0, le=10, description="Longest silence on a stream before a keep-alive comment.")
+    drain_s: float = Field(30, ge=0, description="How long running requests may go on after a stop was asked for.")
+
+
+class Redis(Section):
+    """Run state. Where no redis-server is installed, an in-process store takes its place and says so."""
+
+    enabled: bool = Field(True, description="Keep run state in Redis where redis-server is installed.")
+    max_memory_mib: int = Field(512, ge=16, description="Memory at which Redis refuses writes, in MiB.")
+
+
+class Qdrant(Section):
+    """Code index. Where no qdrant binary is installed, the embedded engine inside mcp takes its place and says so."""
+
+    binary: str = Field("qdrant", description="Name on PATH, or path, of the server binary.")
+
+
+class Phoenix(Section):
+    """Traces for people; lives in its own environment under MAKER_HOME/phoenix."""
+
+    enabled: bool = Field(True, description="Send traces to Phoenix where it is installed.")
+    capture_content: bool = Field(False, description="Also record prompts and answers in the traces.")
+    retention_days: int = Field(30, ge=0, description="Days to keep traces; 0 keeps them for ever.")
+
+
+class Outside(Section):
+    """A server that maker does not start, for what its own models do not do."""
+
+    url: str | None = Field(None, pattern=r"^https?://", description="OpenAI-compatible server; ends in /v1.")
+    model: str | None = Field(None, description="The id to ask it for; the client's own where left out.")
+    api_key: str | None = Field(None, description="Key that the server asks for, if it does.")
+
+
+class Config(Section):
+    """Everything maker can be told; `home` is where it was read."""
+
+    profile: str = Field(
+        "tiny", pattern=r"^[a-z0-9-]+$", description="Which set of models runs; see `maker config show`."
+    )
+    engine: EngineName = Field("auto", description="What runs the GGUFs.")
+    port_offset: int = Field(0, ge=0, le=50000, description="Added to every port.")
+    ports: Ports = Ports()
+    roles: Roles = Roles()
+    modes: Modes = Modes()
+    sandbox: Sandbox = Sandbox()
+    server: Server = Server()
+    redis: Redis = Redis()
+    qdrant: Qdrant = Qdrant()
+    phoenix: Phoenix = Phoenix()
+    embeddings: Outside = Field(Outside(), description="Who answers /v1/embeddings; a server with an embedding model.")
+    rerank: Outside = Field(Outside(), description="Who answers /v1/rerank; a server with a reranking model.")
+    home: Home = Field(exclude=True)
+
+    def port(self, service: str) -> int:
+        """TCP port of the service with the offset added."""
+        return int(getattr(self.ports, service.replace("-", "_"))) + self.port_offset
+
+    def role(self, name: str) -> Role:
+        """The section of one role, by the name its service has."""
+        role: Role = getattr(self.roles, name.replace("-", "_"))
+        return role
+
+    def mode(self, name: ModeName) -> Mode:
+        """The section of one mode."""
+        mode: Mode = getattr(self.modes, name)
+        return mode

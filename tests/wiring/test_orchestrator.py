@@ -1,0 +1,38 @@
+"""What an orchestrator is put together from."""
+
+import asyncio
+
+import pytest
+
+from maker.config import Home
+from maker.sandbox.available import SWITCHED_OFF, available, last_report
+from maker.sandbox.values import Unavailable
+from maker.wiring.orchestrator import TestedSandbox
+from tests.support import write_toml
+
+
+def test_switched_off_nothing_is_tested_and_candidates_are_not_run(home: Home) -> None:
+    config = write_toml(home, "[sandbox]\nenabled = false")
+
+    async def ask() -> None:
+        trusted = TestedSandbox(config, "low")
+        assert await trusted() == SWITCHED_OFF
+        await trusted.aclose()
+
+    asyncio.run(asyncio.wait_for(ask(), 10))
+    assert last_report(config) is None
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("enabled", ["true", "false"])
+def test_whether_candidates_are_run_or_not_answers_can_be_judged_by_hidden_tests(home: Home, enabled: str) -> None:
+    config = write_toml(home, f"[sandbox]\nenabled = {enabled}")
+    home.run.mkdir(mode=0o700)
+
+    async def ask() -> None:
+        assert not isinstance(await available(config), Unavailable)
+        trusted = TestedSandbox(config, "low")
+        assert isinstance(await trusted(), Unavailable) is (enabled == "false")
+        await trusted.aclose()
+
+    asyncio.run(asyncio.wait_for(ask(), 120))
