@@ -24,9 +24,14 @@ SEED = 20
 TEXTS = 6000
 """That the tokenizer is learnt from."""
 PHASES: dict[str, tuple[Phase, ...]] = {
-    "coder": (Phase(3400, 4e-3, 2e-4), Phase(3600, 2.5e-3, 5e-5), Phase(600, 5e-4, 3e-5, slip=0.22)),
-    "helper": (Phase(1200, 2.5e-3, 5e-5), Phase(1200, 1.5e-3, 3e-5), Phase(3600, 2e-3, 3e-5)),
-    "verdicts": (Phase(1200, 6e-4, 2e-5),),
+    "coder": (
+        Phase(3400, 4e-3, 2e-4),
+        Phase(3600, 2.5e-3, 5e-5),
+        Phase(1600, 2e-3, 5e-5),
+        Phase(600, 5e-4, 3e-5, slip=0.22),
+    ),
+    "helper": (Phase(1200, 2.5e-3, 5e-5), Phase(1200, 1.5e-3, 3e-5), Phase(3600, 2e-3, 3e-5), Phase(600, 1e-3, 5e-5)),
+    "verdicts": (Phase(600, 6e-4, 2e-5),),
 }
 """The trainings, in this order. In the coder's last phase a part of its answers is wrong on purpose; then the helper;
 then the helper again, on verdicts over what live runs of both show."""

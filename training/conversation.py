@@ -1,10 +1,9 @@
 """Conversations as clients send them, and the role's text behind them."""
 
 import random
-from functools import cache
 from typing import Any
 
-from maker.pipeline import prompts
+from maker.pipeline import naming, prompts
 from training.tasks import task
 
 Conversation = tuple[dict[str, Any], ...]
@@ -34,8 +33,13 @@ def opened(rng: random.Random, request: str) -> Conversation:
 
 def asked(said: Conversation, name: str, **values: object) -> Conversation:
     """The conversation as `Work.prompt` makes it."""
-    text = prompts.render(PROFILE, name, **{**EMPTY, **values}) if values else constant(name)
-    return tuple(map(dict, prompts.ask(said, text)))
+    return tuple(map(dict, prompts.ask(said, told(said, name, **values))))
+
+
+def told(said: Conversation, name: str, **values: object) -> str:
+    """The role's text behind the conversation."""
+    named = naming.phrase(naming.function_named(prompts.text_of(said)))
+    return prompts.render(PROFILE, name, **{**EMPTY, "named": named, **values})
 
 
 EMPTY: dict[str, object] = {
@@ -43,9 +47,3 @@ EMPTY: dict[str, object] = {
     "first": "A",
 }  # fmt: skip
 """What the pipeline gives besides; the tiny profile's texts have no room for it."""
-
-
-@cache
-def constant(name: str) -> str:
-    """A text of the tiny profile that says the same to every request."""
-    return prompts.render(PROFILE, name, **EMPTY)

@@ -44,7 +44,7 @@ from training.template import Task
 
 HIDDEN = 14
 """Sets of arguments that say whether a program is right."""
-TASKS = 4000
+TASKS = 900
 PORTS = (18940, 18941)
 SIDE_BY_SIDE = 3
 """Runs at a time: the coder has four slots."""

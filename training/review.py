@@ -9,7 +9,7 @@ from maker.pipeline.prompts import ask, render
 from maker.pipeline.validate import failures, listed, report
 from maker.pipeline.values import Finding
 from maker.sandbox.values import Call, Evidence, Input
-from training.conversation import PROFILE, Conversation, asked, constant
+from training.conversation import PROFILE, Conversation, asked, told
 from training.evidence import Failed, candidate, evidence, vote, write, wrong_program
 from training.template import Task
 
@@ -41,9 +41,10 @@ class Shown:
 
 
 def kept(path: Path) -> tuple[Shown, ...]:
-    """What a file of live runs (`training.live`) holds."""
-    lines = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
-    return tuple(Shown(tuple(one["said"]), Judged(**one["judged"])) for one in lines)
+    """What a file of live runs (`training.live`) holds; wrong programs twice, because there are few of them."""
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    found = [Shown(tuple(one["said"]), Judged(**one["judged"])) for one in lines]
+    return (*found, *(one for one in found if not one.judged.right))
 
 
 def judged(rng: random.Random, task: Task) -> Judged:
@@ -106,4 +107,4 @@ def revision(rng: random.Random, task: Task, said: Conversation) -> Conversation
 def revised(said: Conversation, source: str, found: Finding, failed: str) -> Conversation:
     """The conversation as the coder gets it after a refusal."""
     text = render(PROFILE, "revise", code=source + "\n", findings=listed([found]), failures=failed)
-    return tuple(map(dict, ask(said, constant("code") + "\n\n" + text)))
+    return tuple(map(dict, ask(said, told(said, "code") + "\n\n" + text)))

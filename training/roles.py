@@ -35,7 +35,7 @@ WRITERS: dict[Callable[[random.Random, Task], Sample], float] = {
 }
 JUDGES: dict[Callable[[Shown], Sample], float] = {helper.reviewer: 0.20, helper.reflection: 0.17}
 """Shares of the helper's roles."""
-LIVE = 0.8
+LIVE = 0.9
 """Share of what judges are shown that comes from live runs, where there are any."""
 
 

@@ -48,11 +48,10 @@ def task(rng: random.Random, split: Split = "train") -> Task:
 
 def worded(rng: random.Random, template: Template, split: Split) -> Task:
     """A task of this template."""
-    unseen = split in ("comp", "name")
     constants = constants_for(template, rng, split == "name")
     while True:
-        name = wording.function_name(rng, template, unseen)
-        args = wording.argument_names(rng, template, unseen, name)
+        name = wording.function_name(rng, template, split)
+        args = wording.argument_names(rng, template, split, name)
         try:
             said = wording.request(rng, template, split, name, args, constants)
         except wording.Clash:

@@ -22,6 +22,10 @@ SYLLABLES = tuple(
     for a in ("b", "c", "d", "f", "g", "h", "k", "l", "m", "n", "p", "r", "s", "t", "v", "w", "z", "st", "tr", "ch", "")
     for b in ("a", "e", "i", "o", "u", "an", "el", "in", "or", "us", "ea", "ay")
 )
+CODE = tuple(
+    sorted({one for kind in (str, list, dict, builtins) for one in dir(kind) if one.isalpha() and one.islower()})
+)
+"""Words of Python itself, which stand in names too."""
 RESERVED = frozenset((*keyword.kwlist, *keyword.softkwlist, *dir(builtins)))
 ORDERS = ORDER + THIRD
 DOING = re.compile(r"\{g?do")
@@ -37,35 +41,50 @@ BEHIND = (
     " Thanks!", " please", " Thank you.", " Use plain Python.", " No imports.", " In Python.", " Keep it short.",
     " It is for a small script.", " Just the code.", " Python 3.",
 )  # fmt: skip
+UNSEEN: tuple[Split, ...] = ("comp", "name")
+"""The splits whose names have parts that are held out."""
+GLUING = 0.2
+"""Share of the pieces in a name that hold a word: without, a model cannot copy the tokens of words that are held out.
+Names of held-out tasks have none, which keeps the suite what it was before there were any."""
 EMPHASIS = re.compile(r"^[A-Z](?=[a-z])")
 
 
-def piece(rng: random.Random) -> str:
-    """A string of pieces that is no word: what is copied, not known."""
+def piece(rng: random.Random, gluing: float = 0.0) -> str:
+    """A string of pieces that is no word: what is copied, not known; `gluing` of them have a word in them."""
     chance = rng.random()
-    if chance < 0.6:
+    if chance < 0.6 - gluing / 2:
         made = "".join(rng.choice(SYLLABLES) for _ in range(rng.randint(1, 3)))
+    elif chance < 0.6 + gluing / 2:
+        made = glued(rng)
     else:
         made = "".join(rng.choice(values.LETTERS) for _ in range(rng.randint(1, 6)))
     return made + rng.choice("0123456789") if chance > 0.95 else made
 
 
-def part(rng: random.Random, hints: tuple[str, ...], unseen: bool) -> str:
+def glued(rng: random.Random) -> str:
+    """A word of code or of names with some letters at either end: each token is to be copied now and then."""
+    word = rng.choice(CODE if rng.random() < 0.5 else GENERAL)
+    more = rng.choice(SYLLABLES) if rng.random() < 0.6 else rng.choice(values.LETTERS)
+    return word + more if rng.random() < 0.5 else more + word
+
+
+def part(rng: random.Random, hints: tuple[str, ...], unseen: bool, gluing: float) -> str:
     """One part of a name: half of them random pieces; all on the wanted side of the split."""
     while True:
         chance = rng.random()
         if chance < 0.5 or (not hints and chance < 0.75):
-            made = piece(rng)
+            made = piece(rng, gluing)
         else:
             made = rng.choice(hints if hints and chance < 0.85 else GENERAL)
         if held("word", made) == unseen:
             return made
 
 
-def function_name(rng: random.Random, template: Template, unseen: bool) -> str:
+def function_name(rng: random.Random, template: Template, split: Split) -> str:
     """A name for the function that nothing in its body means something else by."""
+    unseen, gluing = split in UNSEEN, GLUING if split == "train" else 0.0
     while True:
-        parts = [part(rng, template.hints, unseen) for _ in range(rng.choices((1, 2, 3), (30, 55, 15))[0])]
+        parts = [part(rng, template.hints, unseen, gluing) for _ in range(rng.choices((1, 2, 3), (30, 55, 15))[0])]
         name = "_".join(parts)
         if rng.random() < 0.06:
             name = parts[0] + "".join(one.capitalize() for one in parts[1:])
@@ -73,13 +92,14 @@ def function_name(rng: random.Random, template: Template, unseen: bool) -> str:
             return name
 
 
-def argument_names(rng: random.Random, template: Template, unseen: bool, taken: str) -> tuple[str, ...]:
+def argument_names(rng: random.Random, template: Template, split: Split, taken: str) -> tuple[str, ...]:
     """Names for the arguments, all different."""
+    unseen, gluing = split in UNSEEN, GLUING if split == "train" else 0.0
     names: list[str] = []
     for kind in template.kinds:
         while True:
             known = values.NAMES[values.base(kind)]
-            name = piece(rng) if unseen or rng.random() < 0.4 else rng.choice(known)
+            name = piece(rng, gluing) if unseen or rng.random() < 0.4 else rng.choice(known)
             if held("word", name) != unseen and name not in known[:2]:
                 continue
             if (

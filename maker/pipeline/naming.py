@@ -44,3 +44,8 @@ def wanted_name(work: Work) -> str | None:
     if plan is None or len(plan.steps) != 1:
         return None
     return function_named(prompts.text_of(work.task.request.messages))
+
+
+def phrase(name: str | None) -> str:
+    """` of reverse`, for the texts of roles; empty where there is no name."""
+    return f" of {name}" if name else ""

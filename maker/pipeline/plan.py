@@ -9,7 +9,7 @@ from maker.errors import ModelError, ModelReplyError
 from maker.pipeline import prompts, syntax
 from maker.pipeline.events import InputsWritten, PlanMade
 from maker.pipeline.language import DEFAULT, SCRIPTS, language_of
-from maker.pipeline.naming import wanted_name
+from maker.pipeline.naming import function_named, phrase, wanted_name
 from maker.pipeline.own_tests import own_tests
 from maker.pipeline.replies import PlanReply, TestsReply, calling
 from maker.pipeline.values import Plan, Step
@@ -31,9 +31,9 @@ async def plan(work: Work) -> Plan:
     """
     async with work.stage("plan"):
         try:
-            reply = await work.reply(
-                "planner", work.prompt("plan", max_steps=work.mode.max_steps), PlanReply, stage="plan"
-            )
+            named = phrase(function_named(prompts.text_of(work.task.request.messages)))
+            messages = work.prompt("plan", max_steps=work.mode.max_steps, named=named)
+            reply = await work.reply("planner", messages, PlanReply, stage="plan")
             made = reply.plan(work.mode.max_steps)
         except ModelReplyError as error:
             made = Plan("", ())
@@ -56,9 +56,8 @@ async def inputs(work: Work, step: Step) -> tuple[Input, ...]:
         checks = examples(prompts.text_of(work.task.request.messages), language)
         tester = await _tester(work)
         name = wanted_name(work)
-        messages = work.prompt(
-            "tests" if language == DEFAULT else "tests_js", title=step.title, detail=step.detail, max_inputs=limit
-        )
+        text = "tests" if language == DEFAULT else "tests_js"
+        messages = work.prompt(text, title=step.title, detail=step.detail, max_inputs=limit, named=phrase(name))
         try:
             # The most likely call is soon written twice; different calls are what tells candidates apart.
             warm = work.mode.temperature

@@ -6,6 +6,7 @@ from dataclasses import replace
 from maker.chat.types import JsonObject
 from maker.pipeline.checkpoint import Begun
 from maker.pipeline.elect import Election, elect
+from maker.pipeline.naming import phrase, wanted_name
 from maker.pipeline.plan import inputs as write_inputs
 from maker.pipeline.prompts import render
 from maker.pipeline.validate import failures, listed, points, validate
@@ -73,6 +74,7 @@ def _messages(
     text = render(
         work.tools.profile,
         "code",
+        named=phrase(wanted_name(work)),
         title=step.title,
         detail=step.detail,
         acceptance=points(step),

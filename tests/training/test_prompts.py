@@ -61,7 +61,7 @@ def test_what_a_run_says_to_each_role_is_what_training_says(mode: ModeName) -> N
     assert played.said_to("preprocessor") == _last("classify")
     assert played.said_to("planner", 0) == _last("plan")
     assert played.said_to("gpt-oss") == _last("tests")
-    assert played.said_to("coder", 0) == _last("code")
+    assert played.said_to("coder", 0) == _last("code") == f"{TASK}\n\nWrite the code of add."
     assert played.said_to("reviewer" if mode == "high" else "planner") == _review(step, mode)
     severity, category = ("high", "bug") if mode == "high" else ("medium", "incomplete")
     found = Finding(severity, category, "", "add(1, 2) is wrong")  # type: ignore[arg-type]

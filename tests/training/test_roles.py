@@ -179,7 +179,7 @@ def test_held_samples_are_of_held_out_tasks() -> None:
 def test_the_corpus_has_requests_prompts_and_answers() -> None:
     texts = corpus(300, 1)
     assert len(texts) == 300
-    assert any("Plan the steps as JSON." in text for text in texts)
+    assert any("Plan the steps of " in text for text in texts)
     assert any(text.startswith("```python\n") for text in texts)
     assert texts == corpus(300, 1)
 
