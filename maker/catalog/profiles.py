@@ -150,12 +150,28 @@ def prepare(config: Config, report: Callable[[str, int, int], None]) -> None:
         ConfigError: as `plan`.
         ModelFileError: they cannot be written.
     """
+    _write(config, report, missing=True)
+
+
+def renew(config: Config) -> None:
+    """Replace what of the files that maker brings along is of another version of maker: prompts and weights belong
+    together.
+
+    Raises:
+        ConfigError: as `plan`.
+        ModelFileError: they cannot be written.
+    """
+    _write(config, lambda file, done, total: None, missing=False)
+
+
+def _write(config: Config, report: Callable[[str, int, int], None], *, missing: bool) -> None:
     if not _profile(config).included:
         return
     plans = plan(config)
     own = {role: plans[role].model for role in ROLES if config.role(role).model is None and plans[role].own_server}
     try:
-        wanted = [role for role, model in own.items() if not model.exists() or tiny.outdated(model, role)]
+        there = {role: model.exists() for role, model in own.items()}
+        wanted = [role for role in own if (tiny.outdated(own[role], role) if there[role] else missing)]
         if wanted:
             tiny.write(config.home.models, wanted, report)
     except OSError as error:

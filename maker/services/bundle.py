@@ -68,6 +68,7 @@ class Bundle:
             NotRunning: the bundle was stopped while it started.
         """
         supervisor.prepare(self._home)
+        profiles.renew(self._config)
         self._verify(target)
         end_at = time.monotonic() + timeout_s
         with changing(self._home, within_s=LOCK_WAIT_S):
@@ -125,6 +126,7 @@ class Bundle:
             ServiceError: a supervisor of this home runs already.
         """
         supervisor.prepare(self._home)
+        profiles.renew(self._config)
         with changing(self._home, within_s=LOCK_WAIT_S):
             if (pid := self._supervisor.pid()) is not None:
                 raise ServiceError(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from maker.catalog import profiles, tiny
 from maker.config import Config, Home
 from maker.errors import ConfigError, ModelFileError, PortBusy, ServiceError
 from maker.services import ports
@@ -111,6 +112,16 @@ def test_a_missing_model_file_stops_the_start(config: Config) -> None:
     with pytest.raises(ModelFileError, match=r"tiny-preprocessor\.gguf"):
         start(Bundle(config))
     assert_untouched(config)
+
+
+def test_start_renews_the_tiny_models_of_an_older_version(config: Config) -> None:
+    profiles.prepare(config, lambda file, done, total: None)
+    older = config.home.models / tiny.name("coder")
+    older.write_bytes(older.read_bytes()[:-4] + b"old!")
+    busy = config.port("mcp")
+    with socket.create_server(("127.0.0.1", busy)), pytest.raises(PortBusy):
+        start(Bundle(config))
+    assert older.read_bytes() == tiny.source("coder").read_bytes()
 
 
 def test_low_does_not_need_the_file_of_the_reviewer(config: Config) -> None:
