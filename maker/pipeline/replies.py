@@ -125,10 +125,19 @@ def one_of(labels: str) -> JsonObject:
     return form
 
 
+INSIDE = r"""([^"\\]|\\["\\nt])*"""
+"""Characters of a JSON string. Servers match a pattern against the text itself: `.` would take the closing quote too,
+and with it everything that is written from there on."""
+WRAPPERS = r"(not |abs\(|all\(|any\(|isinstance\(|len\(|list\(|max\(|min\(|round\(|set\(|sorted\(|str\(|sum\(|tuple\()*"
+"""What a check may put around the call."""
+
+
 def calling(name: str) -> JsonObject:
     """The response format that constrains tests to calls of this function."""
     form = copy.deepcopy(schema(TestsReply))
-    form["json_schema"]["schema"]["properties"]["calls"]["items"] = {"type": "string", "pattern": rf"^{name}\(.*\)$"}
+    properties = form["json_schema"]["schema"]["properties"]
+    properties["calls"]["items"] = {"type": "string", "pattern": rf"^{name}\({INSIDE}\)$"}
+    properties["checks"]["items"] = {"type": "string", "pattern": rf"^assert {WRAPPERS}{name}\({INSIDE}$"}
     return form
 
 

@@ -31,9 +31,11 @@ async def do_step(work: Work, step: Step, earlier: Sequence[Candidate]) -> StepO
         if voted is None:
             break
         outcome = await _judged(work, voted)
-        if _is_final(outcome):
+        if outcome.verdict is not None and outcome.verdict.accepted:
             return outcome
         best = outcome if begun.best is None or _rank(outcome) >= _rank(begun.best) else begun.best
+        if outcome.verdict is None:
+            return best  # there is no verdict to revise by
         begun = Begun(step.number, voted.inputs, round, best)
         await work.reach(begun=begun)
     return begun.best
@@ -53,11 +55,6 @@ async def _judged(work: Work, voted: StepOutcome) -> StepOutcome:
         return voted
     election = Election(voted.chosen, voted.candidates, voted.vote)
     return replace(voted, verdict=await validate(work, voted.step, election, voted.inputs, voted.rounds))
-
-
-def _is_final(outcome: StepOutcome) -> bool:
-    """Whether another round is of no use: it was accepted, or there is no verdict to revise by."""
-    return outcome.verdict is None or outcome.verdict.accepted
 
 
 def _rank(outcome: StepOutcome) -> tuple[bool, int, int]:

@@ -1,13 +1,37 @@
 """The function that a request names, and what follows from it."""
 
 import json
+import re
 
 import pytest
 
 from maker.chat.types import Completion
 from maker.pipeline.naming import function_named
 from maker.pipeline.redflag import Code, form_flags
+from maker.pipeline.replies import calling
 from tests.pipeline.support import ACCEPTED, ALSO_GOOD, GOOD, Play, fenced
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "fits"),
+    [
+        ("calls", "f([1, 2])", True),
+        ("calls", "f()", True),
+        ("calls", 'f("a b")', True),
+        ("calls", "f('a\\nb')", True),
+        ("calls", "g(1)", False),
+        ("calls", 'f(1)", "g(2)', False),
+        ("checks", "assert f(1) == 2", True),
+        ("checks", "assert not f('')", True),
+        ("checks", "assert abs(f(1) - 0.5) < 1e-9", True),
+        ("checks", "assert g(1) == 2", False),
+    ],
+)
+def test_tests_are_held_to_calls_of_the_function_within_one_string(kind: str, text: str, fits: bool) -> None:
+    """Servers match a pattern against the JSON text, where what closes a string is a bare quote."""
+    pattern = calling("f")["json_schema"]["schema"]["properties"][kind]["items"]["pattern"]
+    written = text if '", "' in text else json.dumps(text)[1:-1]
+    assert (re.fullmatch(pattern, written) is not None) == fits
 
 
 @pytest.mark.parametrize(
@@ -62,8 +86,6 @@ def test_tests_call_what_the_request_names_and_checks_of_other_names_are_left_ou
     tests = json.dumps({"calls": ["add(1, 2)"], "checks": ["assert sum_of(1, 2) == 3", "assert add(2, 2) == 4"]})
     played = Play([fenced(GOOD), fenced(ALSO_GOOD)], tester=[tests], reviewer=[ACCEPTED], task="Write add(a, b).").run()
     (asked,) = played.models["gpt-oss"].calls
-    assert asked.response_format is not None
-    calls = asked.response_format["json_schema"]["schema"]["properties"]["calls"]
-    assert calls["items"] == {"type": "string", "pattern": r"^add\(.*\)$"}
+    assert asked.response_format == calling("add")
     assert [getattr(one, "code", None) for one in played.done.steps[0].inputs][-1] == "assert add(2, 2) == 4"
     assert not any("sum_of" in str(one) for one in played.done.steps[0].inputs)

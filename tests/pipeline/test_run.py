@@ -152,6 +152,19 @@ def test_where_all_are_flagged_one_more_wave_is_tried_and_then_it_is_said() -> N
     assert "No candidate was without a fault (no code)" in played.text
 
 
+def test_a_revision_of_which_nothing_can_be_used_does_not_replace_what_was_refused() -> None:
+    played = Play(
+        [*map_fenced([MINUS, MINUS]), *["nothing"] * 4],
+        reviewer=[refused("it subtracts")],
+        settings={"max_candidates": 2},
+    ).run()
+    [step] = played.done.steps
+    assert step.chosen.code == MINUS
+    assert not step.chosen.flags
+    assert step.verdict is not None
+    assert not step.verdict.accepted
+
+
 def test_a_coder_that_answers_nothing_at_all_is_a_typed_failure() -> None:
     lost = ModelReplyError("cut short", role="coder")
     with pytest.raises(PipelineError, match="wrote nothing"):

@@ -1,5 +1,6 @@
 """llama.cpp and the trainer agree: the served models cut texts alike, and say what a plain forward pass says."""
 
+import json
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from maker.catalog import tiny
+from maker.pipeline.replies import calling
 from tests.engine.servers import Server, home_with_model, running
 from tests.training.numpy_llama import Model
 from training.batches import conversation
@@ -72,3 +74,22 @@ def test_the_server_says_what_a_plain_forward_pass_finds_likeliest(server: Serve
         behind = scores.max(1) - scores[range(len(answer)), answer]
         assert behind.max() < TIE, (messages, model.tokenizer.decode(answer))
         assert (behind == 0).mean() > 0.9
+
+
+@pytest.mark.parametrize("family", ["helper"], indirect=True)
+def test_a_tester_that_is_held_to_a_function_calls_no_other(server: Server) -> None:
+    """A name that it likes to copy wrongly, asked warmly."""
+    request = "I want square_zusdandi(manvayte) to give me the total of the integers in manvayte, each squared."
+    asked = {
+        "messages": [{"role": "user", "content": f"{request}\n\nWrite calls and checks of square_zusdandi as JSON."}],
+        "response_format": calling("square_zusdandi"),
+        "temperature": 1.2,
+        "max_tokens": 300,
+    }
+    with server.client() as client:
+        for seed in range(4):
+            answer = client.post("/v1/chat/completions", json={**asked, "seed": seed})
+            said = json.loads(answer.json()["choices"][0]["message"]["content"])
+            assert len(said["calls"]) > 2
+            assert all(one.startswith("square_zusdandi(") and one.count("zusdandi") == 1 for one in said["calls"]), said
+            assert all("square_zusdandi(" in one for one in said["checks"]), said
