@@ -132,6 +132,8 @@ class _Choices:
         if not isinstance(delta, dict) or not isinstance(index, int):
             self._found.append("a choice has no delta or no index")
             return
+        if index > len(self._states):
+            self._found.append("a choice begins before the one before it")
         state = self._states.setdefault(index, _Choice())
         if state.finished:
             self._found.append("a choice goes on after its end")

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from maker.config import Home
+
+settings.register_profile("thorough", max_examples=1000)
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ user message, unless `POST /control` (or `FakeLlama.behave` in the same process)
 import argparse
 import asyncio
 import itertools
+import re
 import socket
 import struct
 import time
@@ -172,8 +173,11 @@ class FakeLlama:
         return web.json_response({"prompt": prompt_text(await request.json())})
 
     async def _tokenize(self, request: web.Request) -> web.Response:
-        words = (await request.json())["content"].split()
-        return web.json_response({"tokens": list(range(len(words)))})
+        text = (await request.json())["content"]
+        tokens = text.split()
+        if len(tokens) == 1 and text not in self.behaviour.markers:
+            tokens = re.findall(r"\w+|\W", text)
+        return web.json_response({"tokens": list(range(len(tokens)))})
 
     async def _control(self, request: web.Request) -> web.Response:
         changes = await request.json()

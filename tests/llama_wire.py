@@ -52,6 +52,8 @@ class Behaviour:
     """Say on /props that images are taken."""
     fim: bool = True
     """Have markers for filling gaps; what was trained on them takes a quoted word from behind the gap."""
+    markers: tuple[str, ...] = ()
+    """Texts with signs in them that are one token each."""
     reasoning: str = ""
     done: bool = True
     """End streams with [DONE]."""

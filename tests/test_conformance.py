@@ -96,6 +96,7 @@ BROKEN: list[tuple[str, Callable[[Events], Events]]] = [
     ("wrong object", replaced(2, chunk({"content": "a"}, object="chat.completion"))),
     ("maker is not in the last chunk", replaced(2, chunk({"content": "a"}, maker={}))),
     ("no delta", replaced(2, chunk(None))),
+    ("begins before the one before it", replaced(2, chunk({"role": "assistant", "content": ""}, index=2))),
 ]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from maker.chat.chatml import parse_chatml
 from maker.chat.encode import Json, usage_body
-from maker.chat.fields import a_flag, a_string, an_object, check_sendable, kind_of
+from maker.chat.fields import a_body, a_flag, a_string, an_object, kind_of
 from maker.chat.fim import parse_fill
 from maker.chat.parse import parse_sampling
 from maker.chat.types import ChatRequest, Completion, Delta, Fill, Finish, JsonObject, TextDelta, Usage
@@ -20,9 +20,7 @@ def parse_completion(body: object) -> ChatRequest:
     Raises:
         RequestError: something in it cannot be used; `param` is the field.
     """
-    if not isinstance(body, dict):
-        raise RequestError(f"the body must be a JSON object, not {kind_of(body)}")
-    check_sendable({name: body[name] for name in _KEPT if name in body})
+    body = a_body(body, _KEPT)
     if body.get("echo"):
         raise RequestError("'echo' is not supported; leave it out", param="echo")
     prompt, suffix = _prompt(body), a_string(body, "suffix")

@@ -41,11 +41,13 @@ class ChunkEncoder:
         self._usage = Usage()
 
     def opening(self, choice: int = 0) -> list[Json]:
-        """The chunk that names the role, unless the choice had it already."""
-        if choice in self._opened:
-            return []
-        self._opened.add(choice)
-        return [self._chunk(choice, {"role": "assistant", "content": ""})]
+        """The chunks that name the role, of this choice and of those before it, unless they had it already.
+
+        OpenAI's own library takes choices to begin in the order of their numbers.
+        """
+        begun = [number for number in range(choice + 1) if number not in self._opened]
+        self._opened.update(begun)
+        return [self._chunk(number, {"role": "assistant", "content": ""}) for number in begun]
 
     def encode(self, delta: Delta) -> list[Json]:
         """The chunks for one delta; none for what is held back until `closing`."""

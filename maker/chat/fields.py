@@ -1,7 +1,7 @@
 """The fields of a JSON body, read one by one: each refusal is one sentence that names the field."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from maker.chat.types import JsonObject
@@ -11,6 +11,18 @@ from maker.errors import RequestError
 MAX_DEPTH = 100
 
 T = TypeVar("T")
+
+
+def a_body(body: object, kept: Sequence[str]) -> dict[str, Any]:
+    """The body of a request, an object; what stands under the `kept` names can be sent on to a model server.
+
+    Raises:
+        RequestError: it is none, or something there cannot be sent.
+    """
+    if not isinstance(body, dict):
+        raise RequestError(f"the body must be a JSON object, not {kind_of(body)}")
+    check_sendable({name: body[name] for name in kept if name in body})
+    return body
 
 
 def check_sendable(kept: Mapping[str, Any]) -> None:

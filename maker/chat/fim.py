@@ -5,7 +5,7 @@ takes a foreign one for code.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from maker.chat.types import Fill
 
@@ -19,18 +19,33 @@ class Family:
     middle: str = ""
     spaced: bool = False
     """Whether a space belongs to the markers."""
+    suffix_first: bool = False
+    """Whether models were trained with what stands behind the gap first."""
+
+    @property
+    def markers(self) -> tuple[str, ...]:
+        """The markers; each is one token of a model of this family."""
+        return tuple(filter(None, (self.prefix, self.suffix, self.middle)))
+
+    def rendered(self, fill: Fill) -> Fill:
+        """The gap in these markers. Other files are left out: most families have no marker for those."""
+        space = " " if self.spaced else ""
+        before = f"{self.prefix}{space}{fill.prefix}{space}"
+        behind = f"{self.suffix}{fill.suffix or ''}{space}"
+        parts = (behind, before) if self.suffix_first else (before, behind)
+        return replace(fill, files=(), rendered=f"{''.join(parts)}{self.middle}")
 
 
 FAMILIES = (
     Family("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"),
     Family("<fim_prefix>", "<fim_suffix>", "<fim_middle>"),
     Family("<fim-prefix>", "<fim-suffix>", "<fim-middle>"),
-    Family("<[fim-prefix]>", "<[fim-suffix]>", "<[fim-middle]>"),
+    Family("<[fim-prefix]>", "<[fim-suffix]>", "<[fim-middle]>", suffix_first=True),
     Family("<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>"),
     Family("<|fim▁begin|>", "<|fim▁hole|>", "<|fim▁end|>"),
     Family("<|fim_begin|>", "<|fim_hole|>", "<|fim_end|>"),
     Family("<PRE>", "<SUF>", "<MID>", spaced=True),
-    Family("[PREFIX]", "[SUFFIX]"),
+    Family("[PREFIX]", "[SUFFIX]", suffix_first=True),
 )
 """Qwen and CodeGemma; StarCoder, Granite and the generic one; SantaCoder; Seed-Coder; DeepSeek, twice; Yi; Code Llama;
 Codestral."""

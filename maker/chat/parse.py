@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from maker.chat.fields import (
+    a_body,
     a_flag,
     a_number,
     a_string,
     an_integer,
     an_object,
-    check_sendable,
-    kind_of,
     objects,
     required,
     wrong,
@@ -42,9 +41,7 @@ def parse_chat(body: object) -> ChatRequest:
     Raises:
         RequestError: something in it cannot be used; `param` is the field.
     """
-    if not isinstance(body, dict):
-        raise RequestError(f"the body must be a JSON object, not {kind_of(body)}")
-    check_sendable({name: body[name] for name in _KEPT if name in body})
+    body = a_body(body, _KEPT)
     options = an_object(body, "stream_options") or {}
     tools = objects(body, "tools", _check_tool)
     return ChatRequest(

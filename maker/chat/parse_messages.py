@@ -9,17 +9,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from maker.chat.fields import (
+    a_body,
     a_flag,
     a_number,
     a_string,
     an_integer,
     an_object,
-    check_sendable,
-    kind_of,
     objects,
     required,
     wrong,
 )
+from maker.chat.forms import call_form, choice_form, content_form, image_form, text_form, tool_form
 from maker.chat.parse import MAX_STOPS, MAX_TOKENS, check_choice
 from maker.chat.types import ChatRequest, JsonObject, Sampling
 from maker.errors import RequestError
@@ -38,9 +38,7 @@ def parse_messages(body: object) -> ChatRequest:
     Raises:
         RequestError: something in it cannot be used; `param` is the field.
     """
-    if not isinstance(body, dict):
-        raise RequestError(f"the body must be a JSON object, not {kind_of(body)}")
-    check_sendable({name: body[name] for name in _KEPT if name in body})
+    body = a_body(body, _KEPT)
     tools, choice = _tools(body), an_object(body, "tool_choice") or {}
     alone = a_flag(choice, "disable_parallel_tool_use", "tool_choice.disable_parallel_tool_use")
     return ChatRequest(
@@ -105,7 +103,9 @@ def _add(messages: list[Json], message: JsonObject, at: str) -> None:
         elif kind not in THOUGHTS:
             parts.append(_part(block, kind, here))
     if parts or calls:
-        messages.append({"role": role, "content": _joined(parts), **({"tool_calls": calls} if calls else {})})
+        messages.append(
+            {"role": role, "content": content_form(parts, "\n"), **({"tool_calls": calls} if calls else {})}
+        )
 
 
 def _remind(messages: list[Json], text: str) -> None:
@@ -129,25 +129,16 @@ def _kind(block: object, at: str) -> str:
 
 def _part(block: JsonObject, kind: str, at: str) -> Json:
     if kind == "text":
-        return {"type": "text", "text": required(block, "text", str, "a string", at)}
+        return text_form(required(block, "text", str, "a string", at))
     source = required(block, "source", dict, "an object", at)
     if kind == "document":
         if source.get("type") != "text":
             raise RequestError(f"'{at}' is no plain text; send the document's text", param=at)
-        return {"type": "text", "text": required(source, "data", str, "a string", f"{at}.source")}
+        return text_form(required(source, "data", str, "a string", f"{at}.source"))
     if source.get("type") == "base64":
         data = required(source, "data", str, "a string", f"{at}.source")
-        url = f"data:{required(source, 'media_type', str, 'a string', f'{at}.source')};base64,{data}"
-    else:
-        url = required(source, "url", str, "a string", f"{at}.source")
-    return {"type": "image_url", "image_url": {"url": url}}
-
-
-def _joined(parts: list[Json]) -> str | list[Json] | None:
-    """One text where there are only texts: templates are surest with that."""
-    if all(part["type"] == "text" for part in parts):
-        return "\n".join(part["text"] for part in parts) if parts else None
-    return parts
+        return image_form(f"data:{required(source, 'media_type', str, 'a string', f'{at}.source')};base64,{data}")
+    return image_form(required(source, "url", str, "a string", f"{at}.source"))
 
 
 def _plain(content: object, at: str) -> str:
@@ -174,8 +165,7 @@ def _result(block: JsonObject, at: str) -> Json:
 
 def _call(block: JsonObject, at: str) -> Json:
     name, given = required(block, "name", str, "a string", at), required(block, "input", dict, "an object", at)
-    function = {"name": name, "arguments": json.dumps(given, ensure_ascii=False)}
-    return {"id": required(block, "id", str, "a string", at), "type": "function", "function": function}
+    return call_form(required(block, "id", str, "a string", at), name, json.dumps(given, ensure_ascii=False))
 
 
 def _tools(body: Mapping[str, Any]) -> tuple[JsonObject, ...]:
@@ -184,11 +174,9 @@ def _tools(body: Mapping[str, Any]) -> tuple[JsonObject, ...]:
         if tool.get("type") not in (None, "custom"):
             continue
         at = f"tools[{index}]"
-        function: Json = {"name": required(tool, "name", str, "a string", at)}
-        if description := a_string(tool, "description", f"{at}.description"):
-            function["description"] = description
-        function["parameters"] = required(tool, "input_schema", dict, "an object", at)
-        tools.append({"type": "function", "function": function})
+        description = a_string(tool, "description", f"{at}.description") or None
+        schema = required(tool, "input_schema", dict, "an object", at)
+        tools.append(tool_form(required(tool, "name", str, "a string", at), description, schema))
     return tuple(tools)
 
 
@@ -196,7 +184,7 @@ def _tool_choice(choice: Mapping[str, Any]) -> str | JsonObject | None:
     if not choice:
         return None
     if choice.get("type") == "tool":
-        return {"type": "function", "function": {"name": required(choice, "name", str, "a string", "tool_choice")}}
+        return choice_form(required(choice, "name", str, "a string", "tool_choice"))
     kind = choice.get("type")
     if not isinstance(kind, str) or kind not in CHOICES:
         raise RequestError("'tool_choice.type' must be auto, any, tool or none", param="tool_choice")

@@ -8,17 +8,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from maker.chat.fields import (
+    a_body,
     a_flag,
     a_number,
     a_string,
     an_integer,
     an_object,
-    check_sendable,
-    kind_of,
     objects,
     required,
     wrong,
 )
+from maker.chat.forms import call_form, choice_form, content_form, image_form, text_form, tool_form
 from maker.chat.parse import MAX_TOKENS, check_arguments, check_choice
 from maker.chat.types import ChatRequest, JsonObject, Sampling
 from maker.errors import RequestError
@@ -37,9 +37,7 @@ def parse_responses(body: object) -> ChatRequest:
     Raises:
         RequestError: something in it cannot be used; `param` is the field.
     """
-    if not isinstance(body, dict):
-        raise RequestError(f"the body must be a JSON object, not {kind_of(body)}")
-    check_sendable({name: body[name] for name in _KEPT if name in body})
+    body = a_body(body, _KEPT)
     for name in REMEMBERED:
         if body.get(name):
             raise RequestError(
@@ -110,8 +108,8 @@ def _add_call(messages: list[Json], item: JsonObject, at: str) -> None:
         raise RequestError(f"'{at}.type' is 'custom_tool_call'; offer the tool as a function instead", param=at)
     arguments = required(item, "arguments", str, "a string of JSON", at)
     check_arguments(arguments, at)
-    function = {"name": required(item, "name", str, "a string", at), "arguments": arguments}
-    call = {"id": required(item, "call_id", str, "a string", at), "type": "function", "function": function}
+    name = required(item, "name", str, "a string", at)
+    call = call_form(required(item, "call_id", str, "a string", at), name, arguments)
     if messages and messages[-1]["role"] == "assistant":
         messages[-1].setdefault("tool_calls", []).append(call)
     else:
@@ -124,19 +122,15 @@ def _content(content: object, at: str) -> str | list[Json]:
         return content
     if not isinstance(content, list):
         raise wrong(at, "a string or a list of parts", content)
-    parts = [_part(part, f"{at}[{index}]") for index, part in enumerate(content)]
-    if all(part["type"] == "text" for part in parts):
-        return "".join(part["text"] for part in parts)
-    return parts
+    return content_form([_part(part, f"{at}[{index}]") for index, part in enumerate(content)], "") or ""
 
 
 def _part(part: object, at: str) -> Json:
     kind = part.get("type") if isinstance(part, dict) else None
     if isinstance(part, dict) and kind in TEXT_PARTS:
-        return {"type": "text", "text": required(part, "refusal" if kind == "refusal" else "text", str, "a string", at)}
+        return text_form(required(part, "refusal" if kind == "refusal" else "text", str, "a string", at))
     if isinstance(part, dict) and kind == "input_image":
-        url = required(part, "image_url", str, "a URL; files are not kept here", at)
-        return {"type": "image_url", "image_url": {"url": url}}
+        return image_form(required(part, "image_url", str, "a URL; files are not kept here", at))
     raise RequestError(f"'{at}.type' must be input_text, output_text or input_image", param=f"{at}.type")
 
 
@@ -153,19 +147,16 @@ def _tools(body: Mapping[str, Any]) -> tuple[JsonObject, ...]:
         if tool.get("type") != "function":
             continue
         at = f"tools[{index}]"
-        function: Json = {"name": required(tool, "name", str, "a string", at)}
-        function["description"] = a_string(tool, "description", f"{at}.description")
-        function["parameters"] = an_object(tool, "parameters", f"{at}.parameters")
-        tools.append(
-            {"type": "function", "function": {key: value for key, value in function.items() if value is not None}}
-        )
+        description = a_string(tool, "description", f"{at}.description")
+        schema = an_object(tool, "parameters", f"{at}.parameters")
+        tools.append(tool_form(required(tool, "name", str, "a string", at), description, schema))
     return tuple(tools)
 
 
 def _tool_choice(body: Mapping[str, Any]) -> str | JsonObject | None:
     choice = body.get("tool_choice")
     if isinstance(choice, dict) and choice.get("type") == "function":
-        return {"type": "function", "function": {"name": required(choice, "name", str, "a string", "tool_choice")}}
+        return choice_form(required(choice, "name", str, "a string", "tool_choice"))
     if choice is None or (isinstance(choice, str) and choice in ("none", "auto", "required")):
         return choice
     raise RequestError("'tool_choice' must be none, auto, required or a function", param="tool_choice")

@@ -37,6 +37,8 @@ class Fill:
     prefix: str
     suffix: str | None = None
     files: tuple[tuple[str, str], ...] = ()
+    rendered: str | None = None
+    """All of it in a model's own markers, where its server cannot do that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,13 @@ from maker.chat.types import ChatRequest, Fill
 Json = dict[str, Any]
 
 
+def goes_on(fill: Fill) -> bool:
+    """Whether the model goes on with one text: there is no gap, or its markers are in the text already."""
+    return fill.suffix is None or fill.rendered is not None
+
+
 def fill_body(request: ChatRequest, fill: Fill, model: str | None = None) -> Json:
-    """The body for `POST /infill`, or for `/completions` where there is no gap, or no `/infill`."""
+    """The body for `POST /infill`, or for `/completions` where the model goes on with one text."""
     sampling = request.sampling
     files = [{"filename": name, "text": text} for name, text in fill.files]
     fields: Json = {
@@ -24,12 +29,12 @@ def fill_body(request: ChatRequest, fill: Fill, model: str | None = None) -> Jso
         "frequency_penalty": sampling.frequency_penalty,
         "stream": True,
     }
-    if fill.suffix is not None:
+    if not goes_on(fill):
         fields |= {"input_prefix": fill.prefix, "input_suffix": fill.suffix, "input_extra": files or None, "prompt": ""}
         fields["n_predict"] = sampling.max_tokens
     else:
         fields |= {
-            "prompt": fill.prefix,
+            "prompt": fill.prefix if fill.rendered is None else fill.rendered,
             "max_tokens": sampling.max_tokens,
             "n": sampling.n if sampling.n > 1 else None,
         }

@@ -5,7 +5,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from maker.chat.fields import a_string, an_integer, check_sendable, kind_of, required, wrong
+from maker.chat.fields import a_body, a_string, an_integer, required, wrong
 from maker.errors import ModelReplyError, RequestError
 
 MAX_INPUTS = 2048
@@ -20,7 +20,7 @@ def parse_embeddings(body: object) -> tuple[Json, bool]:
     Raises:
         RequestError: something in it cannot be used; `param` is the field.
     """
-    fields = _fields(body, ("input", "model"))
+    fields = a_body(body, ("input", "model"))
     form = a_string(fields, "encoding_format") or "float"
     if form not in ("float", "base64"):
         raise RequestError("'encoding_format' must be float or base64", param="encoding_format")
@@ -82,7 +82,7 @@ def parse_rerank(body: object) -> Json:
     Raises:
         RequestError: something in it cannot be used; `param` is the field.
     """
-    fields = _fields(body, ("query", "documents", "model"))
+    fields = a_body(body, ("query", "documents", "model"))
     query = fields.get("query")
     if not isinstance(query, str) or not query:
         raise wrong("query", "a text", query)
@@ -111,13 +111,6 @@ def rerank_body(answer: Mapping[str, Any], count: int, *, model: str, top: int |
     ranks.sort(key=lambda rank: -rank["relevance_score"])
     best = ranks[:top]
     return {"object": "list", "model": model, "data": best, "results": best, "usage": _usage(answer)}
-
-
-def _fields(body: object, kept: tuple[str, ...]) -> Json:
-    if not isinstance(body, dict):
-        raise RequestError(f"the body must be a JSON object, not {kind_of(body)}")
-    check_sendable({name: body[name] for name in kept if name in body})
-    return body
 
 
 def _list(answer: Mapping[str, Any], name: str) -> list[Any]:

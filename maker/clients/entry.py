@@ -55,11 +55,6 @@ class Piece(BaseModel):
     container: bool = False
     scaffold: bool = False
 
-    @property
-    def entry_like(self) -> tuple[tuple[str, ...], str, str | None]:
-        """Where it is to be found."""
-        return self.path, self.name, self.by
-
 
 @dataclass(frozen=True, slots=True)
 class Found:

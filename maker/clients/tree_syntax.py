@@ -36,7 +36,7 @@ class TreeSyntax:
         parent, index, _ = place
         start, end, marked = self._span(text, parent, index)
         value = parent.items[index][1]
-        return Found(digest(text[start:end], value), marked, value.empty)
+        return Found(digest(text[start:end], value), marked, _is_vacant(text, value))
 
     def twin(self, text: str, entry: Entry) -> str | None:
         """See `Syntax.twin`."""
@@ -111,7 +111,8 @@ class TreeSyntax:
         """See `Syntax.remove`."""
         root = self.parse(text)
         if piece.id == ROOT:
-            return text[: root.start] + text[root.end :].removeprefix(piece.tail) if root.empty else text
+            vacant = _is_vacant(text, root)
+            return text[: root.start] + text[root.end :].removeprefix(piece.tail) if vacant else text
         if piece.filled is not None:
             return self._refilled(text, root, piece, piece.filled)
         place = self._place(root, piece.path, piece.name, piece.by)
@@ -199,6 +200,11 @@ class TreeSyntax:
 
     def _canonical_value(self, value: Value) -> Canonical:
         return canonical(self.parse(json.dumps(value)))
+
+
+def _is_vacant(text: str, node: Node) -> bool:
+    """Whether it is empty and there is not even a comment between its brackets: that would be somebody's."""
+    return node.empty and not (node.bracketed and text[node.start + 1 : node.end - 1].strip())
 
 
 def _piece(entry: Entry, written: str, lead: str, tail: str) -> Piece:

@@ -111,6 +111,10 @@ class LlamaModel:
         """The tokens of the prompt, by the best server's own template and tokenizer."""
         return await min(self._replicas, key=_rank).count(request)
 
+    async def is_token(self, text: str) -> bool:
+        """Whether the text is one token of the best server's model."""
+        return await min(self._replicas, key=_rank).is_token(text)
+
     async def _choices(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         """Every choice, numbered through, then the usage of all requests together."""
         made, usage = 0, Usage()

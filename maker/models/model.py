@@ -51,6 +51,9 @@ class Model(Protocol):
     async def count(self, request: ChatRequest) -> int | None:
         """The tokens of the prompt; None where the server cannot tell. Never generates, never raises ModelError."""
 
+    async def is_token(self, text: str) -> bool:
+        """Whether the text is one token; False where the server does not tell. As `count` otherwise."""
+
 
 async def complete(model: Model, request: ChatRequest) -> tuple[Completion, ...]:
     """The whole answer, one completion per choice: the stream, drained."""

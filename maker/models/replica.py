@@ -15,7 +15,7 @@ import httpx
 
 from maker.chat.types import ChatRequest, Delta
 from maker.chat.upstream import ReplyDecoder, context_overflow, request_body
-from maker.chat.upstream_fill import fill_body
+from maker.chat.upstream_fill import fill_body, goes_on
 from maker.errors import ModelHTTPError, ModelLoading, ModelReplyError, ModelTimeout, ModelUnavailable, RequestError
 from maker.models import told
 from maker.models.model import Limits, ModelState
@@ -166,7 +166,7 @@ class Replica:
         """Where the request goes and what is sent there."""
         if request.fill is None:
             return f"{self._v1}/chat/completions", _sent(request_body(request, self.endpoint.model))
-        path = f"{self._v1}/completions" if request.fill.suffix is None else f"{self._base}/infill"
+        path = f"{self._v1}/completions" if goes_on(request.fill) else f"{self._base}/infill"
         return path, _sent(fill_body(request, request.fill, self.endpoint.model))
 
     async def limits(self) -> Limits:
@@ -178,6 +178,10 @@ class Replica:
     async def count(self, request: ChatRequest) -> int | None:
         """The tokens of the prompt, by the server's own template and tokenizer; None where it cannot tell."""
         return await told.count(self._http, self._base, request)
+
+    async def is_token(self, text: str) -> bool:
+        """Whether the text is one token of the model; not where the server does not tell."""
+        return await told.is_token(self._http, self._base, text)
 
     @property
     def _v1(self) -> str:

@@ -31,6 +31,7 @@ class ScriptedModel:
         self.calls: list[ChatRequest] = []
         self.now: ModelState = state
         self.tells = Limits()
+        self.tokens: frozenset[str] = frozenset()
         self._role = role
         self._replies = list(replies)
 
@@ -55,6 +56,10 @@ class ScriptedModel:
     async def count(self, request: ChatRequest) -> int | None:
         """The words of the messages."""
         return sum(len(str(message.get("content")).split()) for message in request.messages)
+
+    async def is_token(self, text: str) -> bool:
+        """Whether it is one of `tokens`."""
+        return text in self.tokens
 
     @asynccontextmanager
     async def stream(self, request: ChatRequest) -> AsyncIterator[AsyncIterator[Delta]]:

@@ -43,6 +43,13 @@ async def count(http: httpx.AsyncClient, base: str, request: ChatRequest) -> int
     return len(tokens) if isinstance(tokens, list) else None
 
 
+async def is_token(http: httpx.AsyncClient, base: str, text: str) -> bool:
+    """Whether the text is one token of the model; not where the server does not tell."""
+    told = await _ask(http, "POST", f"{base}/tokenize", {"content": text, "add_special": False, "parse_special": True})
+    tokens = told.get("tokens") if told else None
+    return isinstance(tokens, list) and len(tokens) == 1
+
+
 async def _ask(http: httpx.AsyncClient, method: str, url: str, body: object = None) -> dict[str, object] | None:
     try:
         async with asyncio.timeout(TELL_S):

@@ -40,9 +40,12 @@ async def utility(work: Work) -> tuple[Completion, ...]:
     wanted = purpose(asked)
     async with work.stage("answer"):
         model = await _model(work, wanted)
+        request = cheap(asked, work.mode)
+        if request.fill is not None and request.fill.suffix is not None:
+            request = replace(request, fill=work.tools.fill.asked(model, request.fill))
         cleaned = Cleaned(asked, wanted)
         collector = Collector()
-        async with call(model, cheap(asked, work.mode), stage="answer", ledger=work.ledger, emit=work.emit) as reply:
+        async with call(model, request, stage="answer", ledger=work.ledger, emit=work.emit) as reply:
             async for delta in reply:
                 for kept in cleaned.feed(delta):
                     collector.add(kept)

@@ -156,8 +156,10 @@ async def answer(desk: Desk, request: Request, speak: Callable[[object], Dialect
         asked = Asked(task, checkpoint, request.headers.get("traceparent"), dialect, mode)
         desk.inflight.check_room()  # last: nothing is awaited between this and being counted
         return await (_streamed if chat.stream else _whole)(desk, asked)
-    except BaseException:
+    except BaseException as error:
         desk.retries.release(checkpoint)
+        if isinstance(error, RequestError) and error.param == "messages":
+            error.param = dialect.conversation  # what a model refuses is named as the client wrote it
         raise
 
 

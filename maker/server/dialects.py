@@ -76,6 +76,8 @@ class Dialect(Protocol):
     """How one request is read and answered."""
 
     request: ChatRequest
+    conversation: str
+    """The field of the body that the conversation came in."""
 
     def stream(self, task: Task, created: int) -> Stream:
         """The answer, streamed."""
@@ -86,6 +88,8 @@ class Dialect(Protocol):
 
 class Chat:
     """`/v1/chat/completions`."""
+
+    conversation = "messages"
 
     def __init__(self, body: object) -> None:
         self.request = unwrapped(parse_chat(body))
@@ -118,12 +122,16 @@ class Chat:
 class Infill(Chat):
     """`/v1/fim/completions`: asked as a text with a gap, answered as a chat."""
 
+    conversation = "prompt"
+
     def __init__(self, body: object) -> None:
         self.request = parse_completion(body)
 
 
 class Completions:
     """`/v1/completions`."""
+
+    conversation = "prompt"
 
     def __init__(self, body: object) -> None:
         self.request = parse_completion(body)
@@ -142,6 +150,8 @@ class Completions:
 
 class Responses:
     """`/v1/responses`."""
+
+    conversation = "input"
 
     def __init__(self, body: object) -> None:
         self.request = parse_responses(body)
@@ -172,6 +182,8 @@ class Responses:
 
 class Messages:
     """`/v1/messages`."""
+
+    conversation = "messages"
 
     def __init__(self, body: object) -> None:
         self.request = parse_messages(body)

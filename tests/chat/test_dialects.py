@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maker.chat.encode import ChunkEncoder
 from maker.chat.encode_messages import MessageEncoder, message_body, usage_body
 from maker.chat.encode_responses import ResponseEncoder, response_body
 from maker.chat.parse_messages import parse_messages, wants_thoughts
 from maker.chat.parse_responses import parse_responses
-from maker.chat.sse import DONE, Decoder, comment, frame, named
+from maker.chat.sse import Decoder, named
 from maker.chat.types import (
     Completion,
     Delta,
@@ -23,9 +22,7 @@ from maker.chat.types import (
     ToolCallDelta,
     Usage,
 )
-from maker.chat.upstream import ReplyDecoder
 from maker.errors import RequestError
-from tests.conformance import check_stream
 from tests.conformance_named import check_messages, check_responses
 
 SCHEMA = {"type": "object", "properties": {"path": {"type": "string"}}}
@@ -221,43 +218,6 @@ def test_whatever_a_run_emits_every_stream_keeps_its_promises(drawn: list[Any], 
             events += encoder.encode(delta)
         events += encoder.closing(usage=usage, maker={"run": "r"})
         assert check(b"".join(map(named, events))) == []
-
-
-@given(DELTAS, st.lists(st.integers(1, 9), max_size=40), st.lists(st.integers(0, 20), max_size=5))
-@settings(max_examples=150, deadline=None)
-def test_any_split_with_comments_and_empty_deltas_decodes_to_the_same_events(
-    drawn: list[Any], sizes: list[int], breaks: list[int]
-) -> None:
-    encoder = ChunkEncoder(id="x", created=1, model="m", include_usage=True)
-    chunks = encoder.opening()
-    for delta in stream_of(drawn):
-        chunks += encoder.encode(delta)
-    chunks += encoder.closing(usage=Usage(1, 1, 0))
-    framed = [frame(chunk) for chunk in chunks] + [DONE]
-    assert check_stream(b"".join(framed), usage_asked=True, reasoning_allowed=True) == []
-    plain = decoded([b"".join(framed)])
-    empty = {**chunks[0], "choices": [{"index": 0, "delta": {"content": ""}, "finish_reason": None}]}
-    noisy = list(framed)
-    for at in breaks:
-        noisy.insert(min(at, len(noisy) - 1), comment("keep-alive"))
-    noisy.insert(1, frame(empty))
-    raw = json_with_separators(b"".join(noisy))
-    pieces, at = [], 0
-    for size in sizes:
-        pieces.append(raw[at : at + size])
-        at += size
-    assert decoded([*pieces, raw[at:]]) == plain
-
-
-def json_with_separators(raw: bytes) -> bytes:
-    """The same stream by a server that sends U+2028 as it is, in place of its escape."""
-    return raw.replace(b"\\u2028", "\u2028".encode())
-
-
-def decoded(pieces: list[bytes]) -> list[Delta]:
-    decoder = ReplyDecoder("coder")
-    deltas = [delta for piece in pieces for delta in decoder.feed(piece)]
-    return [*deltas, *decoder.end()]
 
 
 def test_named_events_decode_as_they_were_sent() -> None:

@@ -132,6 +132,14 @@ def test_choices_side_by_side_each_have_role_and_finish() -> None:
     assert [finish for finish in finishes if finish[1]] == [(0, "length"), (1, "stop")]
 
 
+def test_choices_begin_in_the_order_of_their_numbers_whoever_speaks_first() -> None:
+    """OpenAI's own library takes the first chunk of a choice for the next one of its list."""
+    chunks = encoded([TextDelta("c", 2), Finish("stop", 2), Finish("stop", 0), Finish("stop", 1)])
+
+    begun = [one["index"] for chunk in chunks for one in chunk["choices"] if "role" in one["delta"]]
+    assert begun == [0, 1, 2]
+
+
 def test_reasoning_is_left_out_where_clients_would_paste_it_into_code() -> None:
     deltas: list[Delta] = [ReasoningDelta("hm"), TextDelta("a"), Finish("stop")]
 

@@ -27,6 +27,31 @@ def test_every_family_comes_apart_into_what_was_put_in(
     assert parse_fill(rendered(family, prefix, suffix, suffix_first=suffix_first)) == Fill(prefix, suffix)
 
 
+RENDERED = {
+    "Qwen2.5-Coder": "<|fim_prefix|>P<|fim_suffix|>S<|fim_middle|>",
+    "StarCoder2": "<fim_prefix>P<fim_suffix>S<fim_middle>",
+    "SantaCoder": "<fim-prefix>P<fim-suffix>S<fim-middle>",
+    "DeepSeek-Coder": "<｜fim▁begin｜>P<｜fim▁hole｜>S<｜fim▁end｜>",
+    "Code Llama": "<PRE> P <SUF>S <MID>",
+    "Codestral": "[SUFFIX]S[PREFIX]P",
+    "Seed-Coder": "<[fim-suffix]>S<[fim-prefix]>P<[fim-middle]>",
+}
+
+
+@pytest.mark.parametrize("name", RENDERED)
+def test_a_gap_is_rendered_as_the_family_was_trained(name: str) -> None:
+    [family] = [one for one in FAMILIES if RENDERED[name].startswith((one.prefix, one.suffix))]
+    gap = Fill("P", "S", (("a.py", "x"),))
+    assert family.rendered(gap) == Fill("P", "S", rendered=RENDERED[name])
+    assert all(marker in RENDERED[name] for marker in family.markers)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=[family.prefix for family in FAMILIES])
+@given(prefix=TEXT, suffix=TEXT)
+def test_what_is_rendered_comes_apart_again(family: Family, prefix: str, suffix: str) -> None:
+    assert parse_fill(family.rendered(Fill(prefix, suffix)).rendered or "") == Fill(prefix, suffix)
+
+
 def test_a_prefix_may_stand_behind_the_marker_for_the_middle() -> None:
     assert parse_fill("<fim_prefix><fim_suffix>after<fim_middle>before") == Fill("before", "after")
     assert parse_fill("<PRE> <SUF>after <MID> before") == Fill("before", "after")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from hypothesis import strategies as st
 
 NEWLINES = st.sampled_from(["\n", "\r\n"])
+MIXED = "mixed"
 FOREIGN = "foreign"
 """A word in every document that the user will change."""
 
@@ -19,8 +20,13 @@ VALUES = st.recursive(
 
 
 @st.composite
-def json_documents(draw: st.DrawFn, containers: Sequence[tuple[str, ...]], listed: bool = False) -> str:
-    """A JSON file with comments and trailing commas, and with or without what maker will add to."""
+def json_documents(
+    draw: st.DrawFn, containers: Sequence[tuple[str, ...]], listed: bool = False, repeats: bool = False
+) -> str:
+    """A JSON file with comments and trailing commas, and with or without what maker will add to.
+
+    With `repeats`, keys come twice here and there: most readers take the last one.
+    """
     if draw(st.integers(0, 9)) == 0:
         return draw(st.sampled_from(["", "\n", " \t\n", "\ufeff", "\r\n\r\n"]))
     root: object = _json_root(draw, containers)
@@ -28,9 +34,11 @@ def json_documents(draw: st.DrawFn, containers: Sequence[tuple[str, ...]], liste
         root = draw(st.lists(VALUES, max_size=3))
     line = draw(NEWLINES)
     text = (
-        _trivia(draw, line) + _json(draw, root, draw(st.sampled_from(["", "  ", "\t"])), line, "") + _trivia(draw, line)
+        _trivia(draw, line)
+        + _json(draw, root, draw(st.sampled_from(["", "  ", "\t"])), line, "", repeats)
+        + _trivia(draw, line)
     )
-    return draw(st.sampled_from(["", "\ufeff"])) + text.replace("\n", line).replace("\r\r\n", "\r\n")
+    return draw(st.sampled_from(["", "\ufeff"])) + ended(draw, text)
 
 
 def _json_root(draw: st.DrawFn, containers: Sequence[tuple[str, ...]]) -> dict[str, object]:
@@ -51,15 +59,25 @@ def _json_root(draw: st.DrawFn, containers: Sequence[tuple[str, ...]]) -> dict[s
     return root
 
 
-def _json(draw: st.DrawFn, value: object, unit: str, line: str, indent: str) -> str:
+def ended(draw: st.DrawFn, text: str) -> str:
+    """With the line ends of one system, or of two: some editors mix them."""
+    line = draw(st.sampled_from(["\n", "\r\n", MIXED]))
+    lines = text.replace("\r\n", "\n").split("\n")
+    ends = [("\n", "\r\n")[number % 2] if line == MIXED else line for number in range(len(lines) - 1)]
+    return "".join(each + end for each, end in zip(lines, [*ends, ""], strict=True))
+
+
+def _json(draw: st.DrawFn, value: object, unit: str, line: str, indent: str, repeats: bool) -> str:
     if not isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=draw(st.booleans()))
     inner = indent + unit
     parts = [
         (f"{json.dumps(key)}{_space(draw)}:{_space(draw)}" if isinstance(value, dict) else "")
-        + _json(draw, item, unit, line, inner)
+        + _json(draw, item, unit, line, inner, repeats)
         for key, item in (value.items() if isinstance(value, dict) else enumerate(value))
     ]
+    if repeats and parts and draw(st.integers(0, 4)) == 0:
+        parts.append(draw(st.sampled_from(parts)))
     opening, closing = ("{", "}") if isinstance(value, dict) else ("[", "]")
     if not parts:
         return opening + draw(st.sampled_from(["", " ", line, f" // none{line}", "/* , */"])) + closing
@@ -94,6 +112,8 @@ YAML_BLOCKS = [
     "defaults: &defaults {temperature: 0.2}\nother:\n  <<: *defaults\n  top: 1\n",
     f'quoted: "{FOREIGN} \\u00e9"\n',
     "date: 2026-01-01\nnothing: ~\nyes: no\n",
+    "spaces: x  \n  \nempty:\n",
+    "nested:\n    same: &same [x, 'y']\n    deep:\n        - {a: [1, 2], b: *same}\n",
 ]
 YAML_MODELS = [
     "",
@@ -131,8 +151,7 @@ def yaml_documents(draw: st.DrawFn) -> str:
     text = draw(st.sampled_from(["", "---\n", "# head\n", "%YAML 1.1\n---\n"])) + text
     if draw(st.booleans()):
         text = text.rstrip("\n")
-    text = text.replace("\n", draw(NEWLINES))
-    return draw(st.sampled_from(["", "\ufeff"])) + text
+    return draw(st.sampled_from(["", "\ufeff"])) + ended(draw, text)
 
 
 def _first_key(block: str) -> str:
@@ -150,7 +169,14 @@ TOML_BLOCKS = [
     "[model_providers]\n",
     '  [projects."/home/me"]\n  trust_level = "trusted"\n',
 ]
-TOML_HEADS = ["", 'model = "x"\n', f"approval = '{FOREIGN}'\n\n", "dotted.key = 1\n", "when = 2026-01-01T00:00:00Z\n"]
+TOML_HEADS = [
+    "",
+    'mcp_servers.other.command = "x"\n',
+    'model = "x"\n',
+    f"approval = '{FOREIGN}'\n\n",
+    "dotted.key = 1\n",
+    "when = 2026-01-01T00:00:00Z\n",
+]
 
 
 @st.composite
@@ -160,7 +186,7 @@ def toml_documents(draw: st.DrawFn) -> str:
     text = draw(st.sampled_from(TOML_HEADS)) + "".join(blocks)
     if draw(st.booleans()):
         text = text.rstrip("\n")
-    return draw(st.sampled_from(["", "\ufeff"])) + text.replace("\n", draw(NEWLINES))
+    return draw(st.sampled_from(["", "\ufeff"])) + ended(draw, text)
 
 
 BROKEN = st.one_of(

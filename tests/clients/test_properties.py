@@ -1,5 +1,7 @@
 """Any file survives connecting, the user's edits and disconnecting, byte for byte but for those edits."""
 
+import re
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +12,7 @@ from maker.clients import edit
 from maker.clients.catalog import CLIENTS
 from maker.clients.edit import Edited
 from maker.clients.entry import Target
+from maker.clients.toml_text import TOML
 from maker.clients.tree_syntax import JSON, YAML
 from maker.errors import ClientFileError
 
@@ -23,13 +26,13 @@ TARGETS = {f"{name}-{target.path.name}": target for name in CLIENTS for target i
 }
 
 
-def documents(target: Target) -> st.SearchStrategy[str]:
+def documents(target: Target, *, repeats: bool = True) -> st.SearchStrategy[str]:
     if target.syntax is YAML:
         return yaml_documents()
     if target.syntax is JSON:
         containers = list(dict.fromkeys(entry.path for entry in target.entries))
         listed = bool(target.entries[0].by and not target.entries[0].path)
-        return json_documents(containers, listed=listed)
+        return json_documents(containers, listed=listed, repeats=repeats)
     return toml_documents()
 
 
@@ -57,17 +60,39 @@ def with_last_line(text: str, line: str) -> str:
 
 
 OFTEN = settings(
-    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
+    deadline=None,
+    # 25, and 250 with `--hypothesis-profile thorough`.
+    max_examples=settings.default.max_examples // 4,
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )
 
-EDITS: dict[str, Callable[[str, Target], str]] = {
-    "nothing": lambda text, target: text,
-    "a word": lambda text, target: text.replace(FOREIGN, "changed"),
-    "a comment at the end": lambda text, target: with_last_line(text, comment(target)),
-    "a comment at the start": lambda text, target: (
+EDITS: dict[str, Callable[[str, Target, str], str]] = {
+    "nothing": lambda text, target, line: text,
+    "a word": lambda text, target, line: text.replace(FOREIGN, "changed"),
+    "a comment at the end": lambda text, target, line: with_last_line(text, comment(target)),
+    "a comment at the start": lambda text, target, line: (
         text if text.startswith(("\ufeff", "%")) else f"{comment(target)}\n{text}"
     ),
+    "a comment before a line": lambda text, target, line: before_line(text, line, comment(target)),
 }
+
+
+def lines_of(text: str) -> list[str]:
+    """Lines as files have them: what Python takes for line ends beside these is text."""
+    return re.findall(r"[^\n]*\n|[^\n]+\Z", text)
+
+
+def known_lines(text: str, later: str) -> list[str]:
+    """The lines by which the same place can be found in both texts; one that closes brackets may close others later."""
+    ours, theirs = Counter(lines_of(text)), Counter(lines_of(later))
+    return [line for line in ours if re.match(r"[ \t]*[^\s\ufeff%\]}].*\w", line) and ours[line] == theirs[line] == 1]
+
+
+def before_line(text: str, line: str, added: str) -> str:
+    """With one more line before that one, indented like it; as it was where there is none such."""
+    width = line[: len(line) - len(line.lstrip())]
+    end = "\r\n" if line.endswith("\r\n") else "\n"
+    return "".join(f"{width}{added}{end}{each}" if line and each == line else each for each in lines_of(text))
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -82,11 +107,26 @@ def test_any_file_survives_byte_for_byte_but_for_the_users_edit(name: str, data:
     first = connected(text, target)
     assume(first is not None)
     assert first is not None
-    edited = user(first.text, target)
+    line = data.draw(st.sampled_from([*known_lines(text, first.text), ""]))
+    edited = user(first.text, target, line)
     second = edit.connect(edited, target.syntax, later(target).entries, first.pieces)
     last = edit.disconnect(second.text, target.syntax, second.pieces)
-    assert last.text == user(text, target)
+    assert last.text == user(text, target, line)
     assert last.notes == ()
+
+
+BEGUN = {JSON: ["", '{\n  "a": 1\n}\n'], YAML: ["", "a: 1\n"], TOML: ["", "a = 1\n"]}
+
+
+@pytest.mark.parametrize("name", [name for name in TARGETS if name != "vscode-chatLanguageModels.json"])
+def test_a_comment_written_among_makers_entries_stays_wherever_it_stands(name: str) -> None:
+    target = TARGETS[name]
+    for text in BEGUN[target.syntax]:  # type: ignore[index]
+        first = edit.connect(text, target.syntax, target.entries, ())
+        lines = lines_of(first.text)
+        for at in range(len(lines) + 1):
+            edited = "".join([*lines[:at], f"{comment(target)}\n", *lines[at:]])
+            assert comment(target) in edit.disconnect(edited, target.syntax, first.pieces).text, edited
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -141,7 +181,7 @@ def test_ordinary_files_are_not_refused(name: str, data: st.DataObject) -> None:
 @given(data=st.data())
 def test_json_is_refused_only_where_a_container_is_something_else(name: str, data: st.DataObject) -> None:
     target = TARGETS[name]
-    assert connected(data.draw(documents(target)), target) is not None
+    assert connected(data.draw(documents(target, repeats=False)), target) is not None
 
 
 @OFTEN

@@ -1,16 +1,18 @@
 """Filling gaps and telling lengths, against fake servers."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from maker.chat.fim import FAMILIES, Family
 from maker.chat.types import ChatRequest, Fill, Sampling
 from maker.errors import RequestError
 from maker.models.llama import LlamaModel
 from maker.models.model import Limits, complete
 from maker.models.replica import Endpoint
 from maker.models.slots import SlotLimiter, in_use
-from maker.pipeline.fill import FillSupport
+from maker.pipeline.fill import PROBE, FillSupport
 from tests.fake_llama import FakeLlama
 from tests.models.support import ask, in_loop
 
@@ -88,6 +90,42 @@ async def test_the_first_model_that_was_trained_on_it_fills_gaps_and_each_is_ask
             assert support.missing is None
     assert (voter.requests, coder.requests) == (1, 1)
     assert coder.bodies[0]["n_predict"] == 2
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=[family.prefix for family in FAMILIES])
+@in_loop
+async def test_markers_that_the_server_does_not_know_are_found_as_single_tokens_and_probed(family: Family) -> None:
+    """As with Codestral, whose markers no build of llama.cpp knows: its `/infill` says 501."""
+    async with FakeLlama(fim=False, markers=family.markers) as fake, LlamaModel("voter", [Endpoint(fake.url)]) as model:
+        fake.behaviour.replies[:] = ["zebra", "filled"]
+        support = FillSupport()
+        assert await support.choose({"voter": model}) is model
+        request = gap("P", "S", max_tokens=5)
+        assert request.fill is not None
+        (completion,) = await complete(model, replace(request, fill=support.asked(model, request.fill)))
+    assert completion.text == "filled"
+    probe, asked = fake.bodies[-2:]
+    assert (probe["prompt"], probe["max_tokens"]) == (family.rendered(PROBE).rendered, 2)
+    assert (asked["prompt"], asked["max_tokens"]) == (family.rendered(Fill("P", "S")).rendered, 5)
+
+
+@in_loop
+async def test_a_model_that_has_a_familys_markers_and_was_not_trained_on_them_turns_it_off() -> None:
+    known = [marker for family in FAMILIES for marker in family.markers]
+    async with FakeLlama(fim=False, markers=known) as fake, LlamaModel("voter", [Endpoint(fake.url)]) as model:
+        fake.behaviour.replies[:] = ["The animal"]
+        with pytest.raises(RequestError, match="autocomplete is off"):
+            await FillSupport().choose({"voter": model})
+    assert "prompt" in fake.bodies[-1]
+    assert len(fake.bodies) == 3  # twice /infill, once the one family it can be of
+
+
+@in_loop
+async def test_markers_that_are_several_tokens_are_text_and_no_probe_is_wasted_on_them() -> None:
+    async with FakeLlama(fim=False, markers=["[PREFIX]"]) as fake, LlamaModel("voter", [Endpoint(fake.url)]) as model:
+        with pytest.raises(RequestError, match="autocomplete is off"):
+            await FillSupport().choose({"voter": model})
+    assert all("input_prefix" in body for body in fake.bodies)
 
 
 @in_loop

@@ -10,16 +10,14 @@ import pytest
 
 from maker.cli.runs import lines as shown
 from maker.config import Mode
-from maker.pipeline.events import RunFailed, StageStarted
+from maker.pipeline.events import StageStarted
 from tests.conformance import check_stream
 from tests.fake_llama import FakeLlama
 from tests.llama_wire import Behaviour
 from tests.pipeline.agent_support import ACCEPTED, REFUSED, RIGHT, TOOLS
-from tests.server.orchestra import Orchestra, orchestra, slots_held
+from tests.server.orchestra import Orchestra, check_left, orchestra
 
 ROLES = ("planner", "coder", "reviewer")
-CLOSED_S = 0.5
-IDLE_S = 2.0
 SYSTEM = {"role": "system", "content": "Du bist ein Agent.\u2028  Be <|careful|> \t with spaces…\n"}
 ASKED = [SYSTEM, {"role": "user", "content": "Put a limit of 10 into limits.py."}]
 
@@ -170,6 +168,25 @@ def test_a_whole_turn_is_the_streamed_one(mode: str) -> None:
     play(scenario, mode)
 
 
+@pytest.mark.parametrize("mode", ["high", "low"])
+def test_text_comes_line_by_line_behind_the_progress_that_led_to_it(mode: str) -> None:
+    """Whether a turn is text is known when it is whole: before that it may still call a tool, or be discarded."""
+    said = "Both are there.\n\n- limits.py\n- its test\n\nRun it."
+
+    async def scenario(running: Orchestra) -> None:
+        script(running, [calls(("delete_all", {})), said], [])
+        raw = (await running.client.post("/v1/chat/completions", json=request(ASKED, stream=True))).content
+        deltas = [choice["delta"] for chunk in chunks(raw) for choice in chunk["choices"]]
+        shown = [(kind, text) for delta in deltas for kind, text in delta.items() if kind != "role" and text]
+        assert [text for kind, text in shown if kind == "content"] == said.splitlines(keepends=True)
+        thoughts = [text for kind, text in shown if kind == "reasoning_content"]
+        assert shown[: len(thoughts)] == [("reasoning_content", text) for text in thoughts]
+        assert thoughts[0] == "turn 1 of 8: discarded (unknown tool delete_all)\n"
+        assert len(running.coder.bodies) == 2
+
+    play(scenario, mode)
+
+
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_refused_turn_is_remembered_with_both_its_rounds(stream: bool) -> None:
     async def scenario(running: Orchestra) -> None:
@@ -241,15 +258,3 @@ def stalls_after(fake: FakeLlama, replies: list[Any]) -> None:
     fake.behave(replies=list(replies))
     usual, silent = fake._take_behaviour, Behaviour(stall_at=1)
     fake._take_behaviour = lambda: usual() if fake.requests <= len(replies) else silent  # type: ignore[method-assign]
-
-
-async def check_left(running: Orchestra, slots: Path, left: float) -> None:
-    """Every upstream connection closes in time, the slots are idle, and the run knows that it was cancelled."""
-    for role, fake in running.fakes.items():
-        await fake.until(lambda fake=fake: fake.open == 0 and fake.busy == 0, within_s=IDLE_S)  # type: ignore[misc]
-        for generation in fake.generations:
-            assert generation.closed is not None
-            assert generation.closed - left <= CLOSED_S, role
-    await running.coder.until(lambda: len(running.app.extensions["inflight"]) == 0, within_s=IDLE_S)
-    assert set(slots_held(slots).values()) == {0}
-    assert [event.error for event in running.events if isinstance(event, RunFailed)] == ["cancelled"]

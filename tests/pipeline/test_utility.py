@@ -7,7 +7,7 @@ import pytest
 
 from maker.chat.types import ChatRequest, Completion, Fill, ReasoningDelta, Sampling
 from maker.config import Mode
-from maker.errors import ModelUnavailable, RequestError
+from maker.errors import ModelHTTPError, ModelUnavailable, RequestError
 from maker.models.scripted import ScriptedModel
 from maker.pipeline.events import AnswerDelta, Event
 from maker.pipeline.run import run
@@ -89,6 +89,15 @@ def test_a_gap_is_filled_by_the_first_model_that_can() -> None:
     outcome, _ = play([voter, coder], "x = ", fill=GAP)
     assert outcome.completions[0].text == "2"
     assert [call.fill for call in coder.calls][1] == GAP
+
+
+def test_a_gap_is_rendered_here_where_the_server_cannot() -> None:
+    unknown = ModelHTTPError("no markers", role="voter", status=501, body="")
+    voter = ScriptedModel("voter", [unknown, "zebra", "2"])
+    voter.tokens = frozenset(("[PREFIX]", "[SUFFIX]"))
+    outcome, _ = play([voter], "x = ", fill=GAP)
+    assert outcome.completions[0].text == "2"
+    assert [call.fill.rendered for call in voter.calls if call.fill][2] == "[SUFFIX]\n[PREFIX]x = "
 
 
 def test_a_gap_that_nobody_can_fill_is_said_and_one_for_which_nobody_is_ready_too() -> None:

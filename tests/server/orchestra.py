@@ -18,7 +18,7 @@ from maker.models.llama import LlamaModel
 from maker.models.model import Model
 from maker.models.replica import Endpoint, Limiter, Timeouts, Unlimited
 from maker.models.slots import SlotLimiter, in_use
-from maker.pipeline.events import Emit, Event, ignore
+from maker.pipeline.events import Emit, Event, RunFailed, ignore
 from maker.pipeline.repository import Repository
 from maker.pipeline.work import Tools
 from maker.sandbox.sandbox import Sandbox
@@ -32,6 +32,10 @@ from tests.support import free_ports
 
 ROLES = ("planner", "coder", "reviewer")
 ALL_ROLES = (*ROLES, "preprocessor", "voter", "gpt-oss")
+CLOSED_S = 0.5
+"""How long an upstream connection may outlive the client that caused it."""
+IDLE_S = 2.0
+"""How long a slot may."""
 Trusted = Callable[[], Awaitable[Sandbox | Unavailable]]
 
 
@@ -54,10 +58,12 @@ class Orchestra:
         """Ask for code: the request takes the whole pipeline."""
         return await self.client.post("/v1/chat/completions", json=coding(**body))
 
-    async def leave(self, body: dict[str, Any], until: Callable[[], object]) -> float:
+    async def leave(
+        self, body: dict[str, Any], until: Callable[[], object], path: str = "/v1/chat/completions"
+    ) -> float:
         """Send a request on a connection of its own and close it once `until` is true; when that was (monotonic)."""
         data = json.dumps(body).encode()
-        head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost:{self.port}\r\n"
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost:{self.port}\r\n"
         head += f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
         _, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
@@ -168,6 +174,18 @@ async def orchestra(
 def slots_held(slots: Path) -> dict[str, int]:
     """How many slots of each server are held, by whichever process."""
     return {server.name: in_use(server)[0] for server in slots.iterdir()}
+
+
+async def check_left(running: Orchestra, slots: Path, left: float) -> None:
+    """After a client has gone: every upstream connection closes in time, the slots are idle, the run is cancelled."""
+    for role, fake in running.fakes.items():
+        await fake.until(lambda fake=fake: fake.open == 0 and fake.busy == 0, within_s=IDLE_S)  # type: ignore[misc]
+        for generation in fake.generations:
+            assert generation.closed is not None
+            assert generation.closed - left <= CLOSED_S, role
+    await running.coder.until(lambda: len(running.app.extensions["inflight"]) == 0, within_s=IDLE_S)
+    assert set(slots_held(slots).values()) == {0}
+    assert [event.error for event in running.events if isinstance(event, RunFailed)] == ["cancelled"]
 
 
 def _limiter(slots: Path | None, role: str, fake: FakeLlama, mode: ModeName) -> Limiter:

@@ -10,10 +10,8 @@ import pytest
 from maker.config import Mode, Server
 from maker.pipeline.events import RunStarted
 from tests.conformance import check_stream
-from tests.requests.shapes import APPLY_PROMPT, FIM, NEW, chatml, tool
+from tests.requests.shapes import APPLY_PROMPT, FIM, NEW, chatml
 from tests.server.orchestra import ALL_ROLES, Orchestra, coding, orchestra, question, script
-
-CALL = {"id": "c1", "type": "function", "function": {"name": "read", "arguments": "{}"}}
 
 
 def play(scenario: Callable[[Orchestra], Awaitable[None]], mode: Any = "high", **settings: Any) -> None:
@@ -28,59 +26,6 @@ def image() -> dict[str, Any]:
     return {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAA"}}]}
 
 
-def calling(arguments: str) -> list[dict[str, Any]]:
-    called = {**CALL, "function": {"name": "read", "arguments": arguments}}
-    return [
-        {"role": "user", "content": "hi"},
-        {"role": "assistant", "content": None, "tool_calls": [called]},
-        {"role": "tool", "tool_call_id": "c1", "content": "x"},
-    ]
-
-
-@pytest.mark.parametrize(
-    ("body", "param", "advice"),
-    [
-        ({"messages": calling('{"path": "a')}, "messages[1].tool_calls[0].function.arguments", "mend it"),
-        ({"messages": calling("[1]")}, "messages[1].tool_calls[0].function.arguments", "mend it"),
-        ({**question(), "tool_choice": "required"}, "tool_choice", "offer the tool"),
-        (
-            {**question(), "tools": [tool("read")], "tool_choice": {"type": "function", "function": {"name": "write"}}},
-            "tool_choice",
-            "offered: read",
-        ),
-        ({"messages": [image()]}, "messages", "send no images"),
-        ({**question(), "n": 17}, "n", "between 1 and 16"),
-    ],
-)
-@pytest.mark.parametrize("stream", [True, False])
-def test_a_request_that_cannot_work_is_refused_before_anything_is_generated(
-    body: dict[str, Any], param: str, advice: str, stream: bool
-) -> None:
-    async def scenario(running: Orchestra) -> None:
-        reply = await running.client.post("/v1/chat/completions", json={**body, "stream": stream})
-        error = reply.json()["error"]
-        assert (reply.status_code, error["param"]) == (400, param)
-        assert advice in error["message"]
-        assert running.coder.requests == 0
-
-    play(scenario)
-
-
-@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses", "/v1/messages", "/v1/completions"])
-@pytest.mark.parametrize("stream", [True, False])
-def test_a_prompt_that_is_too_long_is_refused_before_anything_is_generated(path: str, stream: bool) -> None:
-    async def scenario(running: Orchestra) -> None:
-        running.coder.behave(context=300)
-        long = "word " * 400
-        body = {"messages": [{"role": "user", "content": long}], "input": long, "prompt": long}
-        reply = await running.client.post(path, json={**body, "stream": stream})
-        assert reply.status_code == 400
-        assert "maximum context length of 300 tokens: it has 400" in reply.json()["error"]["message"]
-        assert running.coder.requests == 0
-
-    play(scenario)
-
-
 def test_an_image_goes_to_a_model_with_vision() -> None:
     async def scenario(running: Orchestra) -> None:
         running.coder.behave(vision=True)
@@ -89,24 +34,6 @@ def test_an_image_goes_to_a_model_with_vision() -> None:
         assert running.coder.bodies[0]["messages"] == [image()]
 
     play(scenario)
-
-
-@pytest.mark.parametrize(
-    ("path", "body"),
-    [
-        ("/v1/completions", {"prompt": "x"}),
-        ("/v1/responses", {"input": "x"}),
-        ("/v1/messages", {"messages": [{"role": "user", "content": "x"}]}),
-        ("/v1/messages/count_tokens", {"messages": [{"role": "user", "content": "x"}]}),
-    ],
-)
-def test_the_other_ports_id_is_not_found_on_any_endpoint(path: str, body: dict[str, Any]) -> None:
-    async def scenario(running: Orchestra) -> None:
-        reply = await running.client.post(path, json={**body, "model": "maker-high"})
-        assert reply.status_code == 404
-        assert "maker-high is on the other port" in reply.json()["error"]["message"]
-
-    play(scenario, "low")
 
 
 @pytest.mark.parametrize(("path", "setting"), [("/v1/embeddings", "embeddings.url"), ("/v1/rerank", "rerank.url")])

@@ -12,7 +12,6 @@ import pytest
 
 from maker.config import Mode
 from maker.pipeline.elect import LATER_WAVE
-from maker.pipeline.events import RunFailed
 from maker.pipeline.progress import line
 from maker.sandbox.values import Evidence, Trial
 from tests.conformance import check_stream
@@ -29,14 +28,12 @@ from tests.pipeline.support import (
     InProcess,
     fenced,
 )
-from tests.server.orchestra import ALL_ROLES, Orchestra, coding, in_process, no_sandbox, orchestra, script, slots_held
+from tests.server.orchestra import ALL_ROLES, Orchestra, check_left, coding, in_process, no_sandbox, orchestra, script
 
 Scenario = Callable[[Orchestra], Coroutine[Any, Any, None]]
 FOUND = {"severity": "low", "category": "performance", "where": "add", "what": "a name too many", "fix": "drop total"}
 SUGGESTED = {"accepted": True, "findings": [FOUND]}
 REFUSED = {"accepted": False, "findings": [FOUND | {"severity": "high", "category": "bug", "what": "it subtracts"}]}
-CLOSED_S = 0.5
-IDLE_S = 2.0
 FOUR = [fenced(GOOD), fenced(MINUS), fenced(ALSO_GOOD), fenced(GOOD)]
 """Four candidates, decided 3:1 by the fourth."""
 
@@ -272,19 +269,6 @@ class Hanging(InProcess):
         finally:
             self.cancelled += 1
         raise AssertionError("unreachable")
-
-
-async def check_left(running: Orchestra, slots: Path, left: float) -> None:
-    """Every upstream connection closes in time, the slots are idle, and nothing is left of the run."""
-    for role, fake in running.fakes.items():
-        await fake.until(lambda fake=fake: fake.open == 0, within_s=IDLE_S)  # type: ignore[misc]
-        for generation in fake.generations:
-            assert generation.closed is not None
-            assert generation.closed - left <= CLOSED_S, role
-        await fake.until(lambda fake=fake: fake.busy == 0, within_s=IDLE_S)  # type: ignore[misc]
-    await running.coder.until(lambda: len(running.app.extensions["inflight"]) == 0, within_s=IDLE_S)
-    assert set(slots_held(slots).values()) == {0}
-    assert [event.error for event in running.events if isinstance(event, RunFailed)] == ["cancelled"]
 
 
 STAGES = [
