@@ -155,7 +155,7 @@ def prepare(config: Config, report: Callable[[str, int, int], None]) -> None:
 
 def renew(config: Config) -> None:
     """Replace what of the files that maker brings along is of another version of maker: prompts and weights belong
-    together.
+    together. One that is damaged is left for `verify` to refuse.
 
     Raises:
         ConfigError: as `plan`.
@@ -170,12 +170,25 @@ def _write(config: Config, report: Callable[[str, int, int], None], *, missing: 
     plans = plan(config)
     own = {role: plans[role].model for role in ROLES if config.role(role).model is None and plans[role].own_server}
     try:
-        there = {role: model.exists() for role, model in own.items()}
-        wanted = [role for role in own if (tiny.outdated(own[role], role) if there[role] else missing)]
+        wanted = [role for role, model in own.items() if _is_wanted(role, model, missing=missing)]
         if wanted:
             tiny.write(config.home.models, wanted, report)
     except OSError as error:
         raise ModelFileError(f"{config.home.models}: the tiny models cannot be written: {error}") from error
+
+
+def _is_wanted(role: str, model: Path, *, missing: bool) -> bool:
+    if not model.exists():
+        return missing
+    return tiny.outdated(model, role) and (missing or _is_whole(model))
+
+
+def _is_whole(model: Path) -> bool:
+    try:
+        gguf.read(model)
+    except gguf.Unreadable:
+        return False
+    return True
 
 
 def verify(plan: RolePlan) -> None:

@@ -170,7 +170,13 @@ class Bundle:
         self._wait_heard()
 
     def _clean_up(self, report: Callable[[str], None]) -> None:
-        """End what a supervisor left that was killed, or that does not answer any more."""
+        """End what a supervisor left that was killed, or that does not answer any more.
+
+        Such a supervisor first: it would start anew what ends under it.
+        """
+        if own := supervisor.process(self._home):
+            report(f"ending supervisor {own.pid}, which does not answer")
+            end([own], within_s=SURVIVOR_WAIT_S)
         if left := self._our_processes():
             report(f"ending {len(left)} processes that no supervisor looks after")
             end(left, within_s=SURVIVOR_WAIT_S)

@@ -98,12 +98,14 @@ def test_the_files_of_another_version_are_replaced_and_a_users_own_are_not(home:
     assert mine.read_bytes() == b"GGUF of my own"
 
 
-def test_what_is_missing_is_not_made_where_only_older_files_are_renewed(home: Home) -> None:
+def test_what_is_missing_or_damaged_is_not_made_where_only_older_files_are_renewed(home: Home) -> None:
     config = Config(home=home)
     profiles.prepare(config, ignore)
-    older, gone = home.models / "tiny-coder.gguf", home.models / "tiny-voter.gguf"
+    older, gone, cut = (home.models / f"tiny-{role}.gguf" for role in ("coder", "voter", "planner"))
     older.write_bytes(older.read_bytes()[:-4] + b"old!")
     gone.unlink()
+    cut.write_bytes(cut.read_bytes()[:-1000])
     profiles.renew(config)
     assert older.read_bytes() == tiny.source("coder").read_bytes()
     assert not gone.exists()
+    assert len(cut.read_bytes()) == len(tiny.source("planner").read_bytes()) - 1000
