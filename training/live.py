@@ -66,7 +66,7 @@ async def shown(task: Task, rng: random.Random, tools: Tools, sandbox: Sandbox) 
         return None
     step = outcome.steps[0]
     right = await _is_right(task, step.chosen.code, sandbox)
-    return None if right is None else Shown(said, _judged(task, step, right))
+    return None if right is None else Shown(said, await _judged(task, step, right, sandbox))
 
 
 async def _is_right(task: Task, source: str, sandbox: Sandbox) -> bool | None:
@@ -80,19 +80,19 @@ async def _is_right(task: Task, source: str, sandbox: Sandbox) -> bool | None:
     return seen.loads and [one.signature for one in seen.observations] == [one.signature for one in wanted]
 
 
-def _judged(task: Task, step: StepOutcome, right: bool) -> Judged:
+async def _judged(task: Task, step: StepOutcome, right: bool, sandbox: Sandbox) -> Judged:
     chosen, inputs = step.chosen, step.inputs
-    blamed = "" if right else (chosen.evidence and _blamed(task, inputs, chosen.evidence)) or task.name
+    blamed = "" if right else await _blamed(task, inputs, chosen.evidence, sandbox) or task.name
     return Judged(right, chosen.code.rstrip("\n"), report(chosen, inputs, step.vote), failures(chosen, inputs), blamed)
 
 
-def _blamed(task: Task, inputs: tuple[Input, ...], seen: Evidence) -> str:
-    """The first call on which the program and the reference differ; empty if they differ on none of these."""
-    reference = load(task.sources[0], task.name)
-    calls = [(item, one) for item, one in zip(inputs, seen.observations, strict=True) if isinstance(item, Call)]
-    wanted = [observe(lambda item=item: eval(item.expression, {task.name: reference}), ()) for item, _ in calls]
-    compared = tuple(item for item, _ in calls)
-    return culprit(compared, Evidence(True, tuple(one for _, one in calls)), Evidence(True, tuple(wanted)))
+async def _blamed(task: Task, inputs: tuple[Input, ...], seen: Evidence | None, sandbox: Sandbox) -> str:
+    """The first call on which the program and the reference differ; empty if they differ on none of these.
+
+    The reference runs in the sandbox too: what it is called with was written by a model.
+    """
+    wanted = await sandbox.run(Trial("python", task.sources[0], inputs))
+    return "" if seen is None or isinstance(wanted, Unavailable) else culprit(inputs, seen, wanted)
 
 
 async def produce(count: int, seed: int, servers: dict[str, Server], out: Path) -> None:

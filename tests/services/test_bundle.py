@@ -315,6 +315,10 @@ def test_a_killed_supervisor_is_recovered_from_by_two_starts_at_once(bundle: Bun
     assert not any("in use" in service_log(config, spec.name).lower() for spec in specs(config))
 
 
+def listening(pid: int) -> set[int]:
+    return {one.laddr.port for one in psutil.Process(pid).net_connections() if one.status == psutil.CONN_LISTEN}
+
+
 def test_a_supervisor_whose_socket_vanished_is_replaced(bundle: Bundle, config: Config) -> None:
     lost = Supervisor(config.home).pid()
     config.home.supervisor_socket.unlink()
@@ -322,6 +326,8 @@ def test_a_supervisor_whose_socket_vanished_is_replaced(bundle: Bundle, config: 
     status = start(bundle, "low")
     assert status.supervisor_pid not in {None, lost}
     assert supervisords(config) == [status.supervisor_pid]
+    for name, pid in pids(status).items():
+        assert config.port(name) in listening(pid), f"{name}'s port is held by a process that nobody knows"
 
 
 def test_stop_ends_what_a_killed_supervisor_left(bundle: Bundle, config: Config) -> None:
