@@ -206,7 +206,8 @@ class FakeLlama:
         body, chat = await request.json(), "chat" in request.path
         self.bodies.append(body)
         self.headers.append(dict(request.headers))
-        how = self._take_behaviour()
+        # Together, before anything is awaited: what releases this generation may come before it stalls.
+        how, released = self._take_behaviour(), self._released
         generation = Generation(CLOCK())
         self.generations.append(generation)
         try:
@@ -224,7 +225,7 @@ class FakeLlama:
             if how.reset_first_byte:
                 return _reset(request)
             async with self._slots_taken(count):
-                return await self._answer(request, body, how, generation, prompt, chat)
+                return await self._answer(request, body, how, released, generation, prompt, chat)
         finally:
             generation.closed = CLOCK()
 
@@ -253,7 +254,14 @@ class FakeLlama:
             self._free.notify_all()
 
     async def _answer(
-        self, request: web.Request, body: Any, how: Behaviour, generation: Generation, prompt: list[str], chat: bool
+        self,
+        request: web.Request,
+        body: Any,
+        how: Behaviour,
+        released: asyncio.Event,
+        generation: Generation,
+        prompt: list[str],
+        chat: bool,
     ) -> web.StreamResponse:
         number, cached = next(self._ids), self._count_prompt(prompt)
         answer = Answer(
@@ -268,7 +276,7 @@ class FakeLlama:
         replies = [self._reply(body, how) for _ in range(body.get("n") or 1)]
         await asyncio.sleep(how.first_byte_delay_s)
         if how.stall_first_byte:
-            await self._released.wait()
+            await released.wait()
         if not body.get("stream"):
             await asyncio.sleep(how.token_delay_s * max(len(reply.pieces) for reply in replies))
             generation.complete = True
@@ -276,7 +284,7 @@ class FakeLlama:
             return web.json_response(answer.whole(replies))
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
-        if await self._stream(request, response, answer, replies, how, generation):
+        if await self._stream(request, response, answer, replies, how, released, generation):
             await response.write_eof()
             generation.complete = True
         return response
@@ -288,6 +296,7 @@ class FakeLlama:
         answer: Answer,
         replies: list[Reply],
         how: Behaviour,
+        released: asyncio.Event,
         generation: Generation,
     ) -> bool:
         """Send the pieces, the choices taking turns; false if the connection was broken off on purpose."""
@@ -295,7 +304,7 @@ class FakeLlama:
         for number in range(max(len(reply.pieces) for reply in replies)):
             await asyncio.sleep(how.token_delay_s)
             if number == how.stall_at:
-                await self._stall(response, how.ping_s)
+                await self._stall(response, released, how.ping_s)
             if number == how.reset_at:
                 _reset(request)
                 return False
@@ -321,11 +330,10 @@ class FakeLlama:
         if how.done and "infill" not in request.path:
             await response.write(b"data: [DONE]\n\n")
         if how.stall_end:
-            await self._released.wait()
+            await released.wait()
         return True
 
-    async def _stall(self, response: web.StreamResponse, ping_s: float | None) -> None:
-        released = self._released
+    async def _stall(self, response: web.StreamResponse, released: asyncio.Event, ping_s: float | None) -> None:
         while not released.is_set():
             try:
                 async with asyncio.timeout(ping_s):
