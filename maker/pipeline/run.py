@@ -42,8 +42,8 @@ async def run(task: Task, *, tools: Tools, emit: Emit, checkpoint: Checkpoint | 
     checkpoint = checkpoint or Checkpoint()
     before = checkpoint.progress
     work = Work(task, tools, emit, Ledger(dict(before.usage)), list(before.notes), checkpoint)
-    await emit(RunStarted(task))
     try:
+        await emit(RunStarted(task))
         async with asyncio.timeout(tools.mode.wall_clock_s):
             outcome = await _do(work)
         own_s = time.monotonic() - begun - work.ledger.waited_s
@@ -51,17 +51,31 @@ async def run(task: Task, *, tools: Tools, emit: Emit, checkpoint: Checkpoint | 
         # Before the client learns of the end: whoever has seen it and asks again must find the answer kept.
         await work.reach(answer=outcome.completions, overhead_ms=outcome.overhead_ms)
     except asyncio.CancelledError:
-        await emit(RunFailed("cancelled"))
+        await _tell_end(emit, RunFailed("cancelled"))
         raise
     except TimeoutError:
         failure = PipelineError(f"the run took longer than {tools.mode.wall_clock_s:g} s (modes.*.wall_clock_s)")
-        await emit(RunFailed(failure.code))
+        await _tell_end(emit, RunFailed(failure.code))
         raise failure from None
     except BaseException as error:
-        await emit(RunFailed(error.code if isinstance(error, MakerError) else "internal_error"))
+        await _tell_end(emit, RunFailed(error.code if isinstance(error, MakerError) else "internal_error"))
         raise
-    await emit(RunFinished(outcome))
+    await _tell_end(emit, RunFinished(outcome))
     return outcome
+
+
+async def _tell_end(emit: Emit, end: RunFinished | RunFailed) -> None:
+    """Report the end to every listener, also when the run is cancelled meanwhile: else some would never hear of it."""
+    telling = asyncio.ensure_future(emit(end))
+    left: asyncio.CancelledError | None = None
+    while not telling.done():
+        try:
+            await asyncio.wait((telling,))
+        except asyncio.CancelledError as error:
+            left = error
+    telling.result()
+    if left is not None:
+        raise left
 
 
 async def _do(work: Work) -> Outcome:

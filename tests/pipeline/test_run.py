@@ -527,3 +527,34 @@ def test_notes_are_said_once() -> None:
     played = Play(map_fenced([MINUS, GOOD, GOOD, GOOD]), reviewer=[ACCEPTED], sandbox=NO_SANDBOX).run()
     said = [event.text for event in played.events if isinstance(event, Noted)]
     assert len(said) == len(set(said))
+
+
+@pytest.mark.parametrize(("at", "end"), [("RunStarted", "RunFailed"), ("RunFinished", "RunFinished")])
+def test_a_run_that_is_cancelled_while_it_reports_its_beginning_or_end_ends_once_for_every_listener(
+    at: str, end: str
+) -> None:
+    async def cancelled() -> tuple[list[str], list[str]]:
+        first: list[str] = []
+        last: list[str] = []
+        reached = asyncio.Event()
+
+        async def emit(event: Event) -> None:
+            first.append(type(event).__name__)
+            if type(event).__name__ == at:
+                reached.set()
+                await asyncio.sleep(0.05)
+            last.append(type(event).__name__)
+
+        tools = Tools(
+            {"coder": ScriptedModel("coder", ["Hello."])}, Mode(), sandbox=lambda: asyncio.sleep(0, NO_SANDBOX)
+        )
+        task = Task("run-1", "high", ChatRequest(({"role": "user", "content": "Hello"},)), kind="question")
+        running = asyncio.create_task(run(task, tools=tools, emit=emit))
+        await reached.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        return first, last
+
+    for seen in asyncio.run(cancelled()):
+        assert [name for name in seen if name in ("RunFailed", "RunFinished")] == [end]
