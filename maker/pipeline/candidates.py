@@ -1,7 +1,7 @@
 """Sampling candidates in waves over one shared prefill, and judging each: red flags first, then what it does."""
 
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Container, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
@@ -12,15 +12,17 @@ from maker.pipeline.call import Reply, call
 from maker.pipeline.events import TrialFinished, TrialStarted
 from maker.pipeline.language import SCRIPTS, language_of
 from maker.pipeline.naming import wanted_name
+from maker.pipeline.plan import own_examples
 from maker.pipeline.prompts import text_of
 from maker.pipeline.redflag import Code, canonical, extract, form_flags
 from maker.pipeline.repository import Copy
 from maker.pipeline.values import Candidate, Step
 from maker.pipeline.work import Work
-from maker.sandbox.values import Evidence, Input, Language, Mount, Trial, Unavailable
+from maker.sandbox.values import Check, Evidence, Input, Language, Mount, Trial, Unavailable
 
 RUNNABLE: dict[str, Language] = {"python": "python", "javascript": "javascript", "typescript": "typescript"}
 DEAD = "raises on every input"
+UNLIKE = "fails an example of the request"
 PLACE = "/opt/repository"
 """Where a candidate finds the repository."""
 
@@ -111,7 +113,7 @@ async def tried(
     return replace(
         candidate,
         evidence=evidence,
-        flags=behaviour_flags(evidence),
+        flags=behaviour_flags(evidence) or example_flags(evidence, inputs, own_examples(work)),
         signature=evidence.signature if inputs else canon,
     )
 
@@ -125,6 +127,13 @@ def behaviour_flags(evidence: Evidence) -> tuple[str, ...]:
     if kinds and kinds != {"failed"} and not kinds & {"returned", "passed"}:
         return (DEAD,)
     return ()
+
+
+def example_flags(evidence: Evidence, inputs: tuple[Input, ...], own: Container[str]) -> tuple[str, ...]:
+    """The examples that the user gave are the one thing known to be right: what fails one is not what was asked for."""
+    ran = zip(inputs, evidence.observations, strict=True)
+    failed = any(isinstance(item, Check) and item.code in own and seen.kind != "passed" for item, seen in ran)
+    return (UNLIKE,) if failed else ()
 
 
 async def _try(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from maker.chat.types import JsonObject
 from maker.pipeline.ballot import elect_by_ballot
-from maker.pipeline.candidates import DEAD, judge, tried, wave
+from maker.pipeline.candidates import DEAD, UNLIKE, judge, tried, wave
 from maker.pipeline.events import CandidateJudged, StepDecided
 from maker.pipeline.plan import examples
 from maker.pipeline.plan import inputs as write_inputs
@@ -119,13 +119,19 @@ async def _decide(
     if race.leader is not None:
         chosen, vote = _first(counted, race.leader), _vote(race, counted, inputs)
     elif not counted:
-        chosen, vote = max(made, key=lambda one: len(one.code)), Vote({}, 0, converged=False, confidence=0.0)
+        chosen, vote = _least_bad(made, inputs), Vote({}, 0, converged=False, confidence=0.0)
     elif len(race.votes) > 1 and not _executed(counted):
         chosen, vote = await elect_by_ballot(work, step, counted)
     else:
         chosen, vote = counted[_choice(counted, inputs)[0]], _vote(race, counted, inputs)
     await work.emit(StepDecided(step.number, chosen, vote, race.k))
     return Election(chosen, tuple(made), vote, inputs)
+
+
+def _least_bad(made: Sequence[Candidate], inputs: tuple[Input, ...]) -> Candidate:
+    """Of flagged ones: the best of those whose one fault is an example, which may be wrong itself; else the longest."""
+    ran = [one for one in made if one.flags == (UNLIKE,)]
+    return ran[_choice(ran, inputs)[0]] if ran else max(made, key=lambda one: len(one.code))
 
 
 def _first(candidates: Sequence[Candidate], signature: str) -> Candidate:

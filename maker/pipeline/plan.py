@@ -110,6 +110,15 @@ def examples(text: str, language: str = DEFAULT) -> list[str]:
     return [one for one in dict.fromkeys(written) if _parses(one, "exec")]
 
 
+def own_examples(work: Work) -> list[str]:
+    """The examples that the run's only step has to satisfy; with more steps nobody says which of them does."""
+    plan = work.progress.plan
+    if plan is None or len(plan.steps) != 1:
+        return []
+    text = prompts.text_of(work.task.request.messages)
+    return examples(text, language_of(plan.steps[0], text))
+
+
 def _has_values_only(check: str) -> bool:
     """Whether it reads no name but those it calls: `f(a, b) -> a + b` says what f does and is no example."""
     tree = _parses(check, "exec") or ast.Module([], [])

@@ -310,6 +310,33 @@ def test_the_users_own_examples_are_run_too() -> None:
     assert [getattr(item, "code", None) for item in played.done.steps[0].inputs][-1] == "assert add(10, 20) == 30"
 
 
+OWN = TASK + "\n>>> add(10, 20)\n30\n"
+UNLIKE = "fails an example of the request"
+
+
+def test_what_fails_the_users_own_example_does_not_vote_however_many_agree() -> None:
+    codes = [MINUS, MINUS, MINUS, GOOD, MINUS, ALSO_GOOD]
+    played = Play(map_fenced(codes), reviewer=[ACCEPTED], task=OWN, settings={"max_candidates": 8}).run()
+    [step] = played.done.steps
+    assert step.chosen.code == GOOD and step.vote.converged
+    assert [one.flags for one in step.candidates] == [(UNLIKE,)] * 3 + [(), (UNLIKE,), ()]
+
+
+def test_where_all_fail_the_users_own_example_the_best_of_them_is_given_and_it_is_said() -> None:
+    codes = [GOOD, MINUS, MINUS, TIMES, GOOD, GOOD]
+    played = Play(map_fenced(codes), task=OWN.replace("30", "31"), settings={"max_candidates": 4}).run()
+    [step] = played.done.steps
+    assert step.chosen.code == GOOD
+    assert step.verdict is None
+    assert f"No candidate was without a fault ({UNLIKE})" in played.text
+
+
+def test_with_several_steps_no_example_discards_a_candidate() -> None:
+    plan = {**PLAN, "steps": [*PLAN["steps"], *PLAN["steps"]]}
+    played = Play(map_fenced([MINUS] * 4), planner=[plan], tester=[TESTS] * 2, reviewer=[ACCEPTED] * 2, task=OWN).run()
+    assert [step.chosen.flags for step in played.done.steps] == [(), ()]
+
+
 def test_without_a_sandbox_nothing_is_run_and_the_answer_says_so() -> None:
     played = Play(map_fenced([GOOD, GOOD]), reviewer=[ACCEPTED], sandbox=NO_SANDBOX).run()
     assert played.done.steps[0].chosen.evidence is None
