@@ -6,7 +6,7 @@ import random
 from maker.pipeline.ballot import LABELS
 from training import outside
 from training.conversation import asked, opened
-from training.evidence import write, wrong_program
+from training.evidence import Written, write, wrong_program
 from training.review import Shown, blame, judged, validated
 from training.sample import Sample
 from training.template import Task
@@ -14,6 +14,9 @@ from training.template import Task
 
 def _json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+CHECKS = '"checks":'
 
 
 def preprocessor(rng: random.Random, task: Task) -> Sample:
@@ -30,10 +33,16 @@ def planner(rng: random.Random, task: Task) -> Sample:
 
 
 def tester(rng: random.Random, task: Task) -> Sample:
-    """Calls and true checks."""
+    """Calls and true checks; what a check expects is determined, the rest is free."""
     written = write(task, rng)
     answer = _json({"calls": list(written.calls), "checks": list(written.checks)})
-    return Sample("tester", asked(opened(rng, task.request), "tests"), answer, 0.5)
+    known = []
+    at = answer.index(CHECKS)
+    for check in map(_json, written.checks):
+        at = answer.index(check, at)
+        known.append((at + check.rindex(" == "), at + len(check)))
+        at += len(check)
+    return Sample("tester", asked(opened(rng, task.request), "tests"), answer, known=tuple(known))
 
 
 def reviewer(one: Shown) -> Sample:
@@ -50,9 +59,9 @@ def reflection(one: Shown) -> Sample:
     return Sample("reflection", validated(one, "reflect"), answer, 1.2)
 
 
-def simulated(rng: random.Random, task: Task) -> Shown:
+def simulated(rng: random.Random, task: Task, written: Written | None = None) -> Shown:
     """A program and its evidence as nearly as they can be had without a run."""
-    one = judged(rng, task)
+    one = judged(rng, task, written)
     return Shown(opened(rng, task.request), one)
 
 

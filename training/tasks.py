@@ -14,8 +14,15 @@ from training.split import Split, held
 from training.strings import strings
 from training.template import Task, Template, constants_for, program
 
-SHARES = (0.5, 0.34, 0.16)
-"""Of single templates, of pipelines on numbers, and of those on strings."""
+USUAL = (0.5, 0.34, 0.16)
+SHARES: dict[Split, tuple[float, float, float]] = {
+    "train": (0.38, 0.34, 0.28),
+    "comp": (0.0, 0.7, 0.3),
+    "para": USUAL,
+    "name": USUAL,
+}
+"""Of single templates, of pipelines on numbers, and of those on strings; compositions of strings are the hardest to
+learn, and there are fewest of them."""
 
 
 @cache
@@ -37,8 +44,7 @@ def _weighted(many: tuple[Template, ...]) -> tuple[Template, ...]:
 def choose(rng: random.Random, split: Split) -> Template:
     """A template of this side of the split."""
     pools = _pools(split == "comp")
-    shares = (0.0, 0.7, 0.3) if split == "comp" else SHARES
-    return rng.choice(rng.choices(pools, shares)[0])
+    return rng.choice(rng.choices(pools, SHARES[split])[0])
 
 
 def task(rng: random.Random, split: Split = "train") -> Task:
