@@ -21,16 +21,17 @@ class Rounds:
     """Collects the rounds of one run by step; those of an interrupted run before it are not among them."""
 
     def __init__(self) -> None:
-        self._judged: dict[int, list[Candidate]] = {}
+        self._judged: dict[int, dict[int, Candidate]] = {}
+        """By step and number: where inputs are written anew, a candidate is judged anew."""
         self._rounds: dict[int, list[Round]] = {}
 
     def take(self, event: Event) -> None:
         """Take one event in."""
         match event:
             case CandidateJudged():
-                self._judged.setdefault(event.step, []).append(event.candidate)
+                self._judged.setdefault(event.step, {})[event.candidate.number] = event.candidate
             case StepDecided():
-                made = tuple(self._judged.pop(event.step, ()))
+                made = tuple(self._judged.pop(event.step, {}).values())
                 self._rounds.setdefault(event.step, []).append(Round(made, event.chosen, event.vote))
             case VerdictGiven() if event.step in self._rounds:
                 self._rounds[event.step][-1].verdict = event.verdict
