@@ -124,15 +124,17 @@ def _show(config: Config, measured: Mapping[ModeName, Roles], proposals: Mapping
         coder = one.coder
         out.print(
             f"\n{mode}: the most frequent wrong behaviour is {100 * coder.frequent_wrong:.1f} % of the samples, "
-            f"so p is {coder.p:.3f}; {100 * (1 - coder.valid):.1f} % are flagged; on {100 * coder.hopeless:.1f} % of "
-            "the tasks a wrong behaviour is the most frequent, where no k helps"
+            f"so p is {coder.p:.3f} ({coder.p_low:.3f} to {coder.p_high:.3f}); "
+            f"{100 * (1 - coder.valid):.1f} % are flagged; on {100 * coder.hopeless:.1f} % of the tasks a wrong "
+            "behaviour is the most frequent, where no k helps"
         )
         if (proposal := proposals.get(mode)) is not None:
             now = config.mode(mode)
             out.print(
                 f"{mode}: proposed k = {proposal.k}, max_candidates = {proposal.max_candidates} "
-                f"(now {now.k} and {now.max_candidates}); "
-                f"expected: {proposal.samples:.1f} samples a step, success {proposal.success:.3f}"
+                f"(now {now.k} and {now.max_candidates}); expected: {proposal.samples:.1f} samples a step, "
+                f"right in {100 * proposal.success:.1f} % of the tasks that a vote can decide, "
+                f"about {100 * proposal.success * proposal.ceiling:.1f} % of all"
             )
 
 

@@ -70,7 +70,7 @@ Examples:
 )
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Exercises at once.")
 @click.option("--out", type=click.Path(path_type=Path), help="Where results are kept; MAKER_HOME/eval/runs by default.")
-@click.option("--fresh", is_flag=True, help="Forget the results that are kept.")
+@click.option("--fresh", is_flag=True, help="Measure again what is kept, too.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Write the figure there (.svg).")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON instead of tables.")
 @click.pass_obj
@@ -93,7 +93,8 @@ def run(
 
     Every request goes to low and high mode as any client's would; direct asks the coder alone, once, and direct0 does
     so at temperature 0. An answer is right if its code passes a hidden test in the sandbox. Intervals are 95 %, by
-    bootstrap over exercises. What is interrupted goes on where it stopped; other settings or models start anew.
+    bootstrap over exercises. What is interrupted goes on where it stopped, and what ended in an error is asked again;
+    other settings or models start anew.
 
     A line of your own file is a JSON object with id, request, entry_point (the function's name) and test (Python that
     defines check(candidate)), or one of HumanEval's.
@@ -235,7 +236,8 @@ def _of_vote(one: Worth) -> list[str]:
 def _of_errors(one: Worth) -> str:
     codes = ", ".join(f"{code} {count}" for code, count in one.errors.items())
     service = f"orchestrator-{one.mode}" if one.mode in MODES else "coder"
-    return f"{one.mode}: {one.failed:.1f} % ended in an error ({codes}): `maker logs {service}`; --fresh asks again"
+    said = f"{one.mode}: {one.failed:.1f} % ended in an error ({codes})"
+    return f"{said}: `maker logs {service}`; the next run asks these"
 
 
 def _line(bins: Sequence[Bin]) -> str:

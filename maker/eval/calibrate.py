@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from maker.config import Mode, ModeName
 from maker.errors import RequestError
 from maker.eval.results import Result, Tried
@@ -21,6 +23,8 @@ from maker.pipeline import vote
 
 UNDECIDED = 0.05
 """Share of votes that may end without a winner, for want of candidates."""
+RESAMPLES = 2000
+"""Of the tasks, for the interval of p."""
 MOST_K = 20
 MOST_CANDIDATES = 64
 """What maker.toml takes."""
@@ -39,6 +43,9 @@ class Coder:
     """Share of samples without a red flag."""
     hopeless: float
     """Share of tasks on which a wrong behaviour is more frequent than the right one."""
+    p_low: float
+    p_high: float
+    """The 95 % interval of p, by bootstrap over tasks."""
 
     @property
     def p(self) -> float:
@@ -73,7 +80,9 @@ class Proposal:
     k: int
     max_candidates: int
     success: float
-    """Probability that all steps come out right (p_full)."""
+    """Probability that all steps come out right (p_full), of a task on which the right behaviour is frequent."""
+    ceiling: float
+    """Share of tasks of so many steps that are of that kind: no k gets above it."""
     samples: float
     """Candidates of one step on average, flagged ones among them."""
 
@@ -105,20 +114,31 @@ def coder(waves: Sequence[Sequence[Tried]]) -> Coder:
     right = [sum(one.right for one in wave) for wave in valid]
     wrong = [max(Counter(one.signature for one in wave if not one.right).values(), default=0) for wave in valid]
     made, counted = sum(map(len, waves)), sum(map(len, valid))
+    low, high = _interval(right, wrong)
     return Coder(
         samples=made,
         right=sum(right) / max(1, counted),
         frequent_wrong=sum(wrong) / max(1, counted),
         valid=counted / max(1, made),
         hopeless=sum(bad > good for good, bad in zip(right, wrong, strict=True)) / len(waves),
+        p_low=low,
+        p_high=high,
     )
+
+
+def _interval(right: Sequence[int], wrong: Sequence[int]) -> tuple[float, float]:
+    """Of p over all tasks: samples of one task are not independent of each other."""
+    picks = np.random.default_rng(0).integers(0, len(right), (RESAMPLES, len(right)))
+    good, bad = np.array(right)[picks].sum(1), np.array(wrong)[picks].sum(1)
+    low, high = np.quantile(good / np.maximum(1, good + bad), (0.025, 0.975))
+    return float(low), float(high)
 
 
 def propose(found: Coder, *, target: float, steps: int) -> Proposal:
     """The smallest k that is expected to reach the target over so many steps, and candidates enough to decide by it.
 
     Raises:
-        RequestError: right samples are not more frequent than wrong ones; target or steps make no sense.
+        RequestError: right samples are not more frequent than wrong ones, or hardly; target or steps make no sense.
     """
     if found.p <= 0.5:
         raise RequestError(
@@ -126,20 +146,31 @@ def propose(found: Coder, *, target: float, steps: int) -> Proposal:
             "no k makes them right; a better coder, or smaller steps, would",
             param="p",
         )
-    k = min(MOST_K, vote.k_min(found.p, steps, target))
+    k = vote.k_min(found.p, steps, target)
+    most = enough(found.p, k, found.valid) if k <= MOST_K else math.inf
+    if most > MOST_CANDIDATES:
+        raise RequestError(
+            f"right samples are hardly more frequent than wrong ones (p = {found.p:.2f}): {target:g} takes k = {k} and "
+            f"more than {MOST_CANDIDATES} candidates; a better coder, smaller steps, or a lower --target would do",
+            param="p",
+        )
     return Proposal(
         k=k,
-        max_candidates=enough(found.p, k, found.valid),
+        max_candidates=int(most),
         success=vote.p_full(found.p, k, steps),
+        ceiling=(1 - found.hopeless) ** steps,
         samples=vote.expected_cost(found.p, k, 1, valid=found.valid),
     )
 
 
 def enough(p: float, k: int, valid: float) -> int:
-    """How many candidates decide all but `UNDECIDED` of the votes, by the race's own walk between -k and +k."""
+    """How many candidates decide all but `UNDECIDED` of the votes, by the race's own walk between -k and +k.
+
+    It stops looking a little above what maker.toml takes.
+    """
     open_at: Mapping[int, float] = {0: 1.0}
     ballots = 0
-    while sum(open_at.values()) > UNDECIDED and ballots < MOST_CANDIDATES:
+    while sum(open_at.values()) > UNDECIDED and ballots <= MOST_CANDIDATES:
         ballots += 1
         moved: dict[int, float] = {}
         for lead, share in open_at.items():
@@ -147,7 +178,7 @@ def enough(p: float, k: int, valid: float) -> int:
                 if abs(to) < k:
                     moved[to] = moved.get(to, 0.0) + share * chance
         open_at = moved
-    return min(MOST_CANDIDATES, math.ceil(ballots / valid))
+    return math.ceil(ballots / valid)
 
 
 def changes(proposals: Mapping[ModeName, Proposal]) -> dict[str, dict[str, int]]:

@@ -38,7 +38,7 @@ class Plan:
     jobs: int = 1
     """Exercises at once."""
     fresh: bool = False
-    """Whether what was kept before is measured again."""
+    """Whether what was kept before is measured again; it stays until there is something in its place."""
 
 
 async def measure(plan: Plan, trusted: Trusted, report: Report) -> Mapping[str, list[Result]]:
@@ -52,7 +52,7 @@ async def measure(plan: Plan, trusted: Trusted, report: Report) -> Mapping[str, 
     kept: dict[str, Kept] = {}
     try:
         for way in plan.ways:
-            kept[way.name] = Kept(below / f"{way.name}-{way.digest}.jsonl", way.settings, fresh=plan.fresh)
+            kept[way.name] = Kept(below / f"{way.name}-{way.digest}.jsonl", way.settings)
         await _all(plan, trusted, kept, report)
     finally:
         for one in kept.values():
@@ -65,7 +65,8 @@ async def measure(plan: Plan, trusted: Trusted, report: Report) -> Mapping[str, 
 
 async def _all(plan: Plan, trusted: Trusted, kept: Mapping[str, Kept], report: Report) -> None:
     exercises = plan.suite.exercises
-    missing = [(one, way) for one in exercises for way in plan.ways if kept[way.name].get(one.key) is None]
+    asked = [(one, way) for one in exercises for way in plan.ways]
+    missing = [(one, way) for one, way in asked if plan.fresh or _is_open(kept[way.name].get(one.key))]
     total = len(exercises) * len(plan.ways)
     done = count(total - len(missing))
     left = iter([(one, [way for _, way in pairs]) for one, pairs in groupby(missing, key=itemgetter(0))])
@@ -83,10 +84,15 @@ async def _all(plan: Plan, trusted: Trusted, kept: Mapping[str, Kept], report: R
         return
     # A proxy of the environment must not see what is asked on loopback.
     async with httpx.AsyncClient(trust_env=False) as client:
-        asked = {way.name for _, way in missing}
-        await asyncio.gather(*(greet(client, way) for way in plan.ways if way.name in asked))
+        needed = {way.name for _, way in missing}
+        await asyncio.gather(*(greet(client, way) for way in plan.ways if way.name in needed))
         sandbox = await _judging(trusted)
         await _first_failure(asyncio.create_task(work(sandbox)) for _ in range(plan.jobs))
+
+
+def _is_open(found: Result | None) -> bool:
+    """Whether it is still to be asked: never answered, or with an error, which may be over by now."""
+    return found is None or found.error is not None
 
 
 async def _judging(trusted: Trusted) -> Sandbox:

@@ -20,6 +20,8 @@ from maker.eval.execute import Job
 from maker.pipeline.select import NOTHING, RULES, Matrix, Scores, alike, best, same_texts
 
 RESAMPLES = 10_000
+NORMAL = 1.96
+"""Standard deviations to either side that hold 95 %."""
 
 Report = Callable[[int, int], None]
 """Called with how many problems are done, of how many."""
@@ -104,7 +106,7 @@ def measure(sheets: Sequence[Sheet], drawing: Drawing, report: Report) -> Measur
     return Measured(
         drawing=drawing,
         rules={name: share(values, picks) for name, values in per_problem.items()},
-        maker_minus_codet=share(per_problem["maker"] - per_problem["codet"], picks),
+        maker_minus_codet=share(per_problem["maker"] - per_problem["codet"], picks, least=-1.0),
     )
 
 
@@ -146,7 +148,15 @@ def resamples(count: int, seed: int) -> NDArray[np.int64]:
     return np.random.default_rng(seed).integers(0, count, (RESAMPLES, count))
 
 
-def share(values: Scores, picks: NDArray[np.int64]) -> Share:
-    """The mean of one value a problem, as a share, with its interval over the resamples."""
+def share(values: Scores, picks: NDArray[np.int64], least: float = 0.0) -> Share:
+    """The mean of one value a problem, as a share, with its interval over the resamples; no value is below `least`.
+
+    Where all values are one, resamples tell nothing of how few they are: then the interval is Wilson's for something
+    that was never seen in so many tries.
+    """
+    mean = float(values.mean())
     low, high = np.quantile(values[picks].mean(1), (0.025, 0.975))
-    return Share(100 * float(values.mean()), 100 * float(low), 100 * float(high))
+    if values.min() == values.max():
+        unseen = NORMAL**2 / (len(values) + NORMAL**2)
+        low, high = max(least, mean - unseen), min(1.0, mean + unseen)
+    return Share(100 * mean, 100 * float(low), 100 * float(high))

@@ -44,7 +44,7 @@ async def result(exercise: Exercise, answer: Answer, judge: Judge) -> Result:
     if answer.error is not None:
         return Result(exercise.key, exercise.id, False, answer.seconds, 0, samples=0, error=answer.error)
     steps = (answer.maker or {}).get("steps") or []
-    code = answered_code(answer.text, steps=len(steps))
+    code = answered_code(answer.text, exercise.entry_point, steps=len(steps))
     own = Result(
         exercise=exercise.key,
         id=exercise.id,
@@ -93,7 +93,7 @@ def rounds(step: Json) -> list[Json]:
 async def _round(voted: Json, inputs: Sequence[Json], judge: Judge) -> Round:
     tried = [
         Tried(
-            right=not one["flags"] and await judge.right(one["code"]),
+            right=(not one["flags"] or one["number"] == voted["chosen"]) and await judge.right(one["code"]),
             flagged=bool(one["flags"]),
             signature=one["signature"],
         )

@@ -1,6 +1,7 @@
 """The file of recorded samples: programming problems with what a model answered to each."""
 
 import gzip
+import io
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,12 +57,13 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
     """
     number = 0
     try:
-        with path.open("rb") as file:
-            packed = file.read(2) == b"\x1f\x8b"
-        with gzip.open(path, "rt", encoding="utf-8") if packed else path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    yield number, line.rstrip("\r\n")
+        with path.open("rb") as raw:  # once: it may be a pipe
+            packed = raw.peek(2)[:2] == b"\x1f\x8b"
+            plain = gzip.GzipFile(fileobj=raw) if packed else raw
+            with io.TextIOWrapper(plain, encoding="utf-8-sig") as text:
+                for number, line in enumerate(text, 1):
+                    if line.strip():
+                        yield number, line.rstrip("\r\n")
     except FileNotFoundError:
         raise _refusal(f"{path}: no such file; name a file of one JSON object a line (.jsonl or .jsonl.gz)") from None
     except IsADirectoryError:

@@ -17,7 +17,7 @@ class Tried:
     """One candidate."""
 
     right: bool
-    """Whether it passes the hidden test; a flagged one is not asked."""
+    """Whether it passes the hidden test; of the flagged ones only the one that was delivered is asked."""
     flagged: bool
     signature: str
 
@@ -64,19 +64,25 @@ class Result:
 
 
 class Kept:
-    """The results of one way in one file: a line each, appended as they come.
+    """The results of one way in one file: a line each, appended as they come; of two of one exercise the later counts.
+
+    A line that cannot be read is passed over. A file of other settings, or of another format, is put aside.
 
     Raises:
         ServiceError: on opening, if the file cannot be written.
     """
 
-    def __init__(self, path: Path, settings: Mapping[str, Any], *, fresh: bool = False) -> None:
+    def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
         head = {"format": FORMAT, "settings": dict(settings)}
-        self._results = {} if fresh else _read(path, head)
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file: TextIO = path.open("a" if self._results else "w", encoding="utf-8")
-            if not self._results:
+            kept = path.exists()
+            lines = _own_lines(path, head) if kept else None
+            if kept and lines is None:
+                path.replace(path.with_suffix(".other"))  # nobody's results are lost for want of being understood
+            self._results = {result.exercise: result for line in lines or () if (result := _result(line)) is not None}
+            self._file: TextIO = path.open("a" if lines is not None else "w", encoding="utf-8")
+            if lines is None:
                 self._write(head)
         except OSError as error:
             raise ServiceError(f"{path}: results cannot be kept there: {error.strerror}; give --out DIR") from error
@@ -99,30 +105,34 @@ class Kept:
         self._file.flush()
 
 
-def _read(path: Path, head: Mapping[str, Any]) -> dict[str, Result]:
-    """The results in the file; none where it is not one of ours. A last line that was cut off is passed over."""
+def _own_lines(path: Path, head: Mapping[str, Any]) -> list[str] | None:
+    """The lines of results; None where the file is not one of ours with these settings."""
     try:
-        first, *rest = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        first, *rest = path.read_text(encoding="utf-8").splitlines(keepends=True) or [""]
         if json.loads(first) != json.loads(json.dumps(head)):
-            return {}
-        # A line without its end was cut off, and what is appended would be added to it.
-        whole = [line for line in rest if line.endswith("\n")]
-        if len(whole) < len(rest):
-            path.write_text("".join((first, *whole)), encoding="utf-8")
-        found = [_result(json.loads(line)) for line in whole]
-        return {result.exercise: result for result in found}
-    except (OSError, ValueError, TypeError, KeyError):
-        return {}
+            return None
+    except ValueError:
+        return None
+    # A line without its end was cut off, and what is appended would be added to it.
+    whole = [line for line in rest if line.endswith("\n")]
+    if len(whole) < len(rest):
+        path.write_text("".join((first, *whole)), encoding="utf-8")
+    return whole
 
 
-def _result(values: dict[str, Any]) -> Result:
-    rounds = tuple(
-        Round(
-            right=one["right"],
-            accepted=one["accepted"],
-            tried=tuple(Tried(**tried) for tried in one["tried"]),
-            checks=one["checks"] and (one["checks"][0], one["checks"][1]),
+def _result(line: str) -> Result | None:
+    """The result in a line; None where it cannot be read."""
+    try:
+        values = json.loads(line)
+        rounds = tuple(
+            Round(
+                right=one["right"],
+                accepted=one["accepted"],
+                tried=tuple(Tried(**tried) for tried in one["tried"]),
+                checks=one["checks"] and (one["checks"][0], one["checks"][1]),
+            )
+            for one in values["rounds"]
         )
-        for one in values["rounds"]
-    )
-    return Result(**{**values, "notes": tuple(values["notes"]), "rounds": rounds})
+        return Result(**{**values, "notes": tuple(values["notes"]), "rounds": rounds})
+    except (ValueError, TypeError, KeyError):
+        return None

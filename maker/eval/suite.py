@@ -7,6 +7,7 @@ or HumanEval's, `{"task_id", "prompt", "entry_point", "test"}`, whose prompt is 
 import ast
 import hashlib
 import json
+import keyword
 import random
 import warnings
 from collections.abc import Sequence
@@ -117,14 +118,17 @@ def some(exercises: Sequence[Exercise], limit: int | None, seed: int) -> tuple[E
     return tuple(exercises[index] for index in sorted(random.Random(seed).sample(range(len(exercises)), limit)))
 
 
-def answered_code(text: str, *, steps: int = 1) -> str:
-    """The code of an answer: its last fence, of an answer in several steps all of them; else all of the text.
+def answered_code(text: str, name: str, *, steps: int = 1) -> str:
+    """The code of an answer: that of every step; of one step the longest fence that defines the function, else the
+    longest, as the pipeline reads a candidate (a coder asked alone likes to add an example); without any all the text.
 
     A fence that was cut off is taken as far as it goes.
     """
     blocks = [match.group(3) for match in FENCE.finditer(text)]
+    if blocks and steps > 1:
+        return "\n\n".join(blocks[-steps:])
     if blocks:
-        return "\n\n".join(blocks[-max(1, steps) :])
+        return max([block for block in blocks if _defines(block, name)] or blocks, key=len)
     _, fence, cut = text.partition("```")
     return cut.partition("\n")[2] if fence else text
 
@@ -171,16 +175,26 @@ def _tree(code: str) -> ast.Module | None:
 
 
 def _parse(line: str, where: str) -> Exercise:
-    form: type[_Own | _HumanEval] = _HumanEval if '"task_id"' in line and '"prompt"' in line else _Own
+    form: type[_Own | _HumanEval] = _HumanEval if '"task_id"' in line else _Own
     try:
         exercise = form.model_validate_json(line).exercise()
     except ValidationError as error:
         raise _refusal(sentence(error, where)) from error
-    if not exercise.entry_point.isidentifier():
+    if not exercise.entry_point.isidentifier() or keyword.iskeyword(exercise.entry_point):
         raise _refusal(f"{where}: entry_point: {exercise.entry_point!r} cannot be the name of a function")
-    if not _defines(exercise.test, "check"):
+    if exercise.entry_point not in exercise.request:
+        raise _refusal(f"{where}: the request does not say that the function is called {exercise.entry_point!r}")
+    if not _takes_candidate(exercise.test):
         raise _refusal(f"{where}: test: not Python that defines check(candidate), so no answer would be right")
     return exercise
+
+
+def _takes_candidate(test: str) -> bool:
+    """Whether it defines `check` of one argument."""
+    tree = _tree(test)
+    return tree is not None and any(
+        isinstance(node, ast.FunctionDef) and node.name == "check" and len(node.args.args) == 1 for node in tree.body
+    )
 
 
 def _refusal(said: str) -> RequestError:

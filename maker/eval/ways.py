@@ -82,7 +82,7 @@ def _way(config: Config, plans: dict[str, RolePlan], name: str, temperature: flo
             settings = {
                 "maker": __version__,
                 "profile": config.profile,
-                "mode": config.mode(mode).model_dump(),
+                "mode": config.mode(mode).model_dump(mode="json"),
                 "sandbox": config.sandbox.model_dump(),
                 "models": {role: _identity(plans[role]) for role in ROLES},
             }
@@ -111,13 +111,21 @@ async def greet(client: httpx.AsyncClient, way: Way) -> None:
 
     Raises:
         NotRunning: nothing listens there.
+        NotReady: it runs with other settings than its answers would be kept under.
     """
     try:
-        await client.get(f"{way.url.removesuffix('/v1')}/health", timeout=GREETING_S)
+        found = await client.get(f"{way.url.removesuffix('/v1')}/health", timeout=GREETING_S)
+        said = found.json().get("settings", {}) if way.mode is not None else {}
     except httpx.ConnectError as error:
         raise _absent(way) from error
-    except httpx.HTTPError:
-        pass
+    except (httpx.HTTPError, ValueError, AttributeError):
+        return
+    other = sorted(key for key, value in way.settings.get("mode", {}).items() if said.get(key, value) != value)
+    if other:
+        raise NotReady(
+            f"{way.service} was started with another {', '.join(other)} than maker.toml has now; "
+            f"run `maker restart {way.service}`"
+        )
 
 
 def _absent(way: Way) -> NotRunning:

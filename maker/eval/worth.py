@@ -78,7 +78,7 @@ class Worth:
     answers: int
     pass_at_1: Share
     samples: float
-    """Mean per exercise, all rounds together."""
+    """Mean per exercise, all rounds together; this and the next two without those that ended in an error."""
     tokens: float
     """Mean per exercise, of prompts and answers of all roles."""
     seconds: float
@@ -117,13 +117,14 @@ def worth(mode: str, results: Sequence[Result], seed: int, splits: Mapping[str, 
     voted = [one for one in results if one.voted]
     looked_into = [one for one in voted if one.rounds]
     samples = sum(one.samples for one in results)
+    answered = [one for one in results if one.error is None] or results
     return Worth(
         mode=mode,
         answers=len(results),
         pass_at_1=share(_right(results), resamples(len(results), seed)),
-        samples=samples / len(results),
-        tokens=statistics.fmean(one.tokens for one in results),
-        seconds=statistics.median(one.seconds for one in results),
+        samples=statistics.fmean(one.samples for one in answered),
+        tokens=statistics.fmean(one.tokens for one in answered),
+        seconds=statistics.median(one.seconds for one in answered),
         failed=100 * statistics.fmean(one.error is not None for one in results),
         errors=dict(Counter(one.error for one in results if one.error is not None).most_common()),
         notes=dict(Counter(note for one in results for note in one.notes).most_common()),
@@ -146,7 +147,7 @@ def differences(results: Mapping[str, Sequence[Result]], seed: int) -> list[Diff
 def _difference(late: str, early: str, results: Mapping[str, Sequence[Result]], seed: int) -> Difference:
     before = {one.exercise: one.right for one in results[early]}
     paired = [float(one.right) - before[one.exercise] for one in results[late] if one.exercise in before]
-    return Difference(late, early, share(np.array(paired), resamples(len(paired), seed)))
+    return Difference(late, early, share(np.array(paired), resamples(len(paired), seed), least=-1.0))
 
 
 def percent(part: int, whole: int) -> float | None:

@@ -44,10 +44,12 @@ async def role_states(parts: Parts) -> dict[str, ModelState]:
 
 
 async def health(parts: Parts, degraded: Callable[[], Awaitable[dict[str, str]]]) -> dict[str, object]:
-    """Liveness: always 200 while the process serves; never asks a model to generate."""
+    """Liveness: always 200 while the process serves; never asks a model to generate. The settings are those in force,
+    which maker.toml may have left behind."""
     return {
         "status": "ok",
         "mode": parts.mode,
+        "settings": parts.tools.mode.model_dump(mode="json"),
         "degraded": [{"name": name, "reason": reason} for name, reason in sorted((await degraded()).items())],
         "embedded": dict(parts.embedded),
     }

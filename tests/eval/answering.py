@@ -100,7 +100,11 @@ async def bundle(
             ports[f"orchestrator-{name}"] = running.port
         lines = ["[ports]", *(f"{name} = {port}" for name, port in ports.items())]
         for name in ("low", "high"):
-            lines += [f"[modes.{name}]  # as asked", f"k = {mode.k}", f"max_candidates = {mode.max_candidates}"]
+            set_here = mode.model_dump(mode="json", exclude_unset=True)
+            lines += [
+                f"[modes.{name}]  # as asked",
+                *(f"{key} = {json.dumps(value)}" for key, value in set_here.items()),
+            ]
         home.toml.write_text("\n".join(lines) + "\n", encoding="utf-8")
         home.api_key.write_text(f"{KEY}\n", encoding="ascii")
         yield server

@@ -33,6 +33,10 @@ def run(*rounds: Round) -> results.Result:
     return results.Result("key", "id", True, 1.0, 1, voted=True, rounds=rounds)
 
 
+def samples(right: float, wrong: float, valid: float, hopeless: float = 0.0) -> Coder:
+    return Coder(100, right, wrong, valid, hopeless, p_low=0.0, p_high=1.0)
+
+
 def test_the_coder_races_against_its_most_frequent_wrong_behaviour() -> None:
     """Of 8 valid samples 5 are right; the most frequent wrong ones are 0, 1 and 1; one of three tasks is lost."""
     waves = [
@@ -77,19 +81,39 @@ def test_runs_without_a_vote_say_nothing() -> None:
     [(0.79, 1, 1, 4 / 5), (0.94, 1, 2, 16 / 17), (0.95, 1, 3, 64 / 65), (0.95, 5, 4, (256 / 257) ** 5)],
 )
 def test_k_is_the_smallest_that_reaches_the_target(target: float, steps: int, k: int, success: float) -> None:
-    found = propose(Coder(100, 0.6, 0.15, 0.5, 0.0), target=target, steps=steps)
+    found = propose(samples(0.6, 0.15, 0.5), target=target, steps=steps)
     assert (found.k, found.success) == (k, pytest.approx(success))
     assert found.max_candidates >= 2 * k
 
 
 def test_an_average_vote_pays_for_flagged_candidates_too() -> None:
     """With k = 1 the first valid candidate decides; every second one is flagged."""
-    assert propose(Coder(100, 0.8, 0.2, 0.5, 0.0), target=0.79, steps=1).samples == pytest.approx(2)
+    assert propose(samples(0.8, 0.2, 0.5), target=0.79, steps=1).samples == pytest.approx(2)
 
 
 def test_a_coder_that_is_mostly_wrong_gets_no_k() -> None:
     with pytest.raises(RequestError, match=r"p = 0\.40.*a better coder"):
-        propose(Coder(100, 0.4, 0.6, 1.0, 0.6), target=0.95, steps=1)
+        propose(samples(0.4, 0.6, 1.0), target=0.95, steps=1)
+
+
+def test_a_coder_that_is_hardly_right_more_often_than_wrong_gets_no_k_that_cannot_work() -> None:
+    for right in (0.51, 0.55):
+        with pytest.raises(RequestError, match="hardly more frequent.*more than 64 candidates"):
+            propose(samples(right, 1 - right, 1.0), target=0.95, steps=1)
+
+
+def test_what_no_vote_can_decide_is_told_beside_what_is_expected_of_the_rest() -> None:
+    found = propose(samples(0.9, 0.1, 1.0, hopeless=0.1), target=0.95, steps=2)
+    assert found.success > 0.95
+    assert found.ceiling == pytest.approx(0.81)
+
+
+def test_p_has_an_interval_over_tasks_not_over_samples() -> None:
+    sure, unsure = [[RIGHT] * 3] * 9, [[wrong("a")] * 3]
+    found = coder([*sure, *unsure])
+    assert found.p == pytest.approx(0.9)
+    assert found.p_low < 0.8 and 0.99 < found.p_high <= 1
+    assert (coder(sure).p_low, coder(sure).p_high) == (1, 1)
 
 
 @pytest.mark.parametrize(("p", "k"), [(0.6, 2), (0.75, 3), (0.9, 4)])

@@ -129,13 +129,16 @@ async def test_an_answer_that_never_comes_is_not_right_and_the_rest_goes_on(
     async with bundle(home, scripts, MODE) as server:
         server.behave(status=500, times=1)
         result = await command("--data", str(data), "--modes", "direct", "--json")
+        server.behave(status=500, times=1)
         shown = await command("--data", str(data), "--modes", "direct")
+        later = await command("--data", str(data), "--modes", "direct", "--json")
     direct = of_mode(result, "direct")
     assert (direct["pass_at_1"], direct["failed"]) == (0, 50)
     [(code, count)] = direct["errors"].items()
     assert count == 1
-    assert f"direct: 50.0 % ended in an error ({code} 1): `maker logs coder`; --fresh asks again" in shown.stdout
+    assert f"direct: 50.0 % ended in an error ({code} 1): `maker logs coder`; the next run asks these" in shown.stdout
     assert max(map(len, shown.stdout.splitlines()[:2])) <= 80
+    assert of_mode(later, "direct")["failed"] == 0
 
 
 @in_loop
@@ -195,6 +198,8 @@ async def test_without_a_sandbox_nothing_is_judged_and_what_is_kept_is_still_sho
         monkeypatch.setattr(evaluate_run, "available", untrusted)
         assert (await command(*words)).stdout == first.stdout != ""
         result = await command(*words, "--fresh")
+        kept = await command(*words)
+    assert kept.stdout == first.stdout, "what is kept stays until there is something in its place"
     assert isinstance(result.exception, ServiceError)
     assert "judged in the sandbox only" in str(result.exception) and "install it" in str(result.exception)
 
@@ -282,3 +287,17 @@ def folder(home: Home) -> Path:
 
 def direct_requests(server: Answering) -> int:
     return sum("You are" not in str(body["messages"]) and "response_format" not in body for body in server.bodies)
+
+
+@in_loop
+async def test_what_runs_with_other_settings_than_maker_toml_says_is_not_measured(
+    home: Home, tmp_path: Path, sandbox: TrustedSandbox
+) -> None:
+    """Its answers would be kept, and drawn, as those of settings that nobody tried."""
+    data = write_suite(tmp_path / "sums.jsonl", SCRIPTS)
+    async with bundle(home, SCRIPTS, MODE):
+        text = home.toml.read_text(encoding="utf-8")
+        home.toml.write_text(text.replace("k = 2", "k = 3"), encoding="utf-8")
+        result = await command("--data", str(data), "--modes", "low")
+    assert isinstance(result.exception, NotReady)
+    assert "another k than maker.toml has now; run `maker restart orchestrator-low`" in str(result.exception)

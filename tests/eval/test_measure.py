@@ -8,7 +8,7 @@ import pytest
 
 from maker.errors import RequestError, ServiceError
 from maker.eval.execute import execute, prepare
-from maker.eval.measure import Drawing, Sheet, choices, draw, lay_out, measure
+from maker.eval.measure import Drawing, Sheet, choices, draw, lay_out, measure, resamples, share
 from maker.eval.problems import Problem
 from maker.eval.selection import check, compare
 from maker.pipeline.select import NOTHING
@@ -95,8 +95,8 @@ def test_means_are_over_problems_and_lie_within_their_intervals(sheets: list[She
     # Drawing all six: one in three, one in six, none and one in two are right.
     assert measured.rules["random"].mean == pytest.approx(25)
     assert measured.rules["oracle"].mean == pytest.approx(75)
-    for share in measured.rules.values():
-        assert 0 <= share.low <= share.mean <= share.high <= 100
+    for one in measured.rules.values():
+        assert 0 <= one.low <= one.mean <= one.high <= 100
     difference = measured.rules["maker"].mean - measured.rules["codet"].mean
     assert measured.maker_minus_codet.mean == pytest.approx(difference)
 
@@ -122,3 +122,14 @@ def test_a_machine_that_cannot_run_python_is_refused_before_anything_runs(tmp_pa
     with pytest.raises(ServiceError, match="no bubblewrap; install it"):
         asyncio.run(compare(problems(), sandbox, Drawing(2, 2, 0), cache=tmp_path, report=lambda *now: None))
     assert sandbox.trials == []
+
+
+@pytest.mark.parametrize(
+    ("values", "least", "low", "high"),
+    [([1] * 10, 0.0, 72.2, 100), ([0] * 10, 0.0, 0, 27.8), ([0] * 10, -1.0, -27.8, 27.8), ([1] * 200, 0.0, 98.1, 100)],
+)
+def test_where_all_are_alike_the_interval_says_how_few_they_are(
+    values: list[int], least: float, low: float, high: float
+) -> None:
+    found = share(np.array(values, np.float64), resamples(len(values), 0), least)
+    assert (found.low, found.high) == (pytest.approx(low, abs=0.1), pytest.approx(high, abs=0.1))

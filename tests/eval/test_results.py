@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,12 +35,30 @@ def test_other_settings_begin_anew(tmp_path: Path) -> None:
     assert read(tmp_path / "low.jsonl", k=3) is None
 
 
-def test_fresh_forgets(tmp_path: Path) -> None:
+def test_of_two_results_of_one_exercise_the_later_counts(tmp_path: Path) -> None:
     first = kept(tmp_path / "low.jsonl")
+    first.add(replace(RESULT, error="server_error"))
     first.add(RESULT)
     first.close()
-    Kept(tmp_path / "low.jsonl", {}, fresh=True).close()
-    assert read(tmp_path / "low.jsonl") is None
+    assert read(tmp_path / "low.jsonl") == RESULT
+
+
+def test_a_line_that_cannot_be_read_costs_that_line_only(tmp_path: Path) -> None:
+    path = tmp_path / "low.jsonl"
+    first = kept(path)
+    for key in ("a", "b", "c"):
+        first.add(replace(RESULT, exercise=key))
+    first.close()
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines[:2], lines[2][:20] + "\n", lines[3]]))
+    assert [read(path, key) is not None for key in ("a", "b", "c")] == [True, False, True]
+
+
+def test_a_file_that_is_not_understood_is_put_aside(tmp_path: Path) -> None:
+    path = tmp_path / "low.jsonl"
+    path.write_text("somebody's notes\n")
+    assert read(path) is None
+    assert (tmp_path / "low.other").read_text() == "somebody's notes\n"
 
 
 @pytest.mark.parametrize("cut", [1, 30])

@@ -1,5 +1,7 @@
 import gzip
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -42,12 +44,30 @@ def test_both_forms_may_stand_in_one_file(tmp_path: Path) -> None:
         (["{"], "line 1: invalid JSON: EOF while parsing an object at column 1$"),
         ([{**OWN, "entry_point": "add(a, b)"}], r"line 1: entry_point: 'add\(a, b\)' cannot be the name of a function"),
         ([{**OWN, "test": "assert add(1, 2) == 3"}], r"line 1: test: not Python that defines check\(candidate\)"),
+        (
+            [{**OWN, "test": "def check():\n    assert add(1, 2) == 3"}],
+            r"line 1: test: not Python that defines check\(",
+        ),
+        ([{**OWN, "entry_point": "class"}], "line 1: entry_point: 'class' cannot be the name of a function"),
+        ([{**OWN, "entry_point": "plus"}], "line 1: the request does not say that the function is called 'plus'"),
+        ([{"task_id": "x", "entry_point": "f"}], "line 1: prompt: field required"),
         ([{**HUMAN_EVAL, "test": "def check(c:"}], r"line 1: test: not Python that defines check\(candidate\)"),
     ],
 )
 def test_a_file_that_is_no_suite_is_refused_with_its_line(tmp_path: Path, lines: list[object], says: str) -> None:
     with pytest.raises(RequestError, match=says):
         load(write(tmp_path / "mine.jsonl", *lines))
+
+
+def test_a_file_may_begin_with_a_byte_order_mark_and_may_be_a_pipe(tmp_path: Path) -> None:
+    (tmp_path / "mine.jsonl").write_bytes(b"\xef\xbb\xbf" + json.dumps(OWN).encode())
+    assert load(tmp_path / "mine.jsonl") == (exercise(split="name"),)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(load, pipe)
+        pipe.write_text(json.dumps(OWN))
+        assert found.result(timeout=10) == (exercise(split="name"),)
 
 
 def test_a_suite_that_does_not_exist_is_refused_with_those_that_do(
@@ -72,18 +92,25 @@ def test_an_exercise_that_changes_has_another_key() -> None:
     assert exercise().key == exercise().key != exercise(test=CHECK + "\n").key
 
 
+ADD = "def add(a, b):\n    return a + b\n"
+
+
 @pytest.mark.parametrize(
     ("text", "steps", "code"),
     [
-        ("No.\n```python\nfirst\n```\nbetter:\n```python\nlast\n```\nDone.", 1, "last\n"),
+        ("No.\n```python\nfirst one\n```\nshorter:\n```python\nlast\n```\nDone.", 1, "first one\n"),
+        (f"```python\n{ADD}```\nExample:\n```python\nprint(add(1, 2), add(3, 4), add(5, 6))\n```\n", 1, ADD),
+        (f"```\nadd(1, 2)\n```\n```python\nimport os\n{ADD}```\n```\n{ADD}```", 1, f"import os\n{ADD}"),
         ("```python\na = 1\n```\nthen\n```python\nb = 2\n```\n", 2, "a = 1\n\n\nb = 2\n"),
         ("It is:\n```python\nreturn cut off", 1, "return cut off"),
         ("def add(a, b):\n    return a + b", 1, "def add(a, b):\n    return a + b"),
         ("", 1, ""),
     ],
 )
-def test_the_code_of_an_answer_is_its_last_fence_or_that_of_every_step(text: str, steps: int, code: str) -> None:
-    assert answered_code(text, steps=steps) == code
+def test_the_code_of_an_answer_is_the_fence_that_defines_the_function_or_that_of_every_step(
+    text: str, steps: int, code: str
+) -> None:
+    assert answered_code(text, "add", steps=steps) == code
 
 
 @pytest.mark.parametrize(

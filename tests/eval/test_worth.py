@@ -28,14 +28,14 @@ def test_means_medians_and_shares() -> None:
             result("a", True, seconds=1.0, tokens=10),
             result("b", False, seconds=2.0, tokens=20),
             result("c", True, seconds=9.0, tokens=60),
-            result("d", False, seconds=3.0, tokens=30, samples=0, error="model_timeout"),
+            result("d", False, seconds=300.0, tokens=0, samples=0, error="model_timeout"),
         ],
         0,
         {"a": "name", "b": "name", "c": "para", "d": ""},
     )
     assert (found.answers, found.pass_at_1.mean, found.failed) == (4, 50, 25)
     assert found.errors == {"model_timeout": 1}
-    assert (found.tokens, found.seconds, found.samples) == (30, 2.5, 0.75)
+    assert (found.tokens, found.seconds, found.samples) == (30, 2.0, 1), "an error costs nothing, and saves nothing"
     assert found.splits == {"name": 50, "para": 100}
     assert (found.flagged, found.converged, found.accepted, found.verdicts) == (None, None, None, None)
     assert (found.margins, found.confidences) == ((), ())
