@@ -93,6 +93,12 @@ def shortened(phases: tuple[Phase, ...], part: float) -> tuple[Phase, ...]:
     return tuple(replace(one, steps=max(1, round(one.steps * part / segments)) * segments) for one in phases)
 
 
+def family_steps(name: str, part: float) -> int:
+    """All steps that the family's model has learnt in, up to the end of this training."""
+    names = list(PHASES)[: list(PHASES).index(name) + 1]
+    return sum(phase.steps for one in names if FAMILY[one] == FAMILY[name] for phase in shortened(PHASES[one], part))
+
+
 def make(name: str, tokenizer: Tokenizer, given: argparse.Namespace) -> None:
     """Do one training, evaluate the model and export it."""
     how = recipe(name, given.seed, given.part, given.out)
@@ -108,7 +114,7 @@ def make(name: str, tokenizer: Tokenizer, given: argparse.Namespace) -> None:
     report(f"{name}: {how.steps} steps, seed {how.seed}, data {data_version()[:12]}, {os.cpu_count()} cores")
     model = train(how, tokenizer, given.out, report)
     report(f"{name}: held-out {json.dumps(evaluate(how.family, model, tokenizer, HELD_OUT, 2))}")
-    origin = Origin(how.family, how.seed, how.steps)
+    origin = Origin(how.family, how.seed, family_steps(name, given.part))
     for kind in KINDS:
         export(arrays(model), model.shape, tokenizer, origin, given.out / f"{how.family}-{kind}.gguf", kind)
     report(f"{name}: written to {given.out}")

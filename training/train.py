@@ -92,7 +92,8 @@ def train(recipe: Recipe, tokenizer: Tokenizer, folder: Path, say: Callable[[str
     """The trained model; `folder` has a checkpoint at every segment's end, one at the end of each phase, and a log."""
     keep_memory()
     torch.manual_seed(recipe.seed)
-    model = load(folder / recipe.start) if recipe.start else Decoder(Shape())
+    begun = (folder / f"{recipe.name}.pt").exists()
+    model = load(folder / recipe.start) if recipe.start and not begun else Decoder(Shape())
     optimizers = made(model.train())
     step = _resumed(model, optimizers, folder / f"{recipe.name}.pt")
     if step:
