@@ -6,7 +6,7 @@ from maker.chat.types import ChatRequest
 from maker.errors import ModelError
 from maker.pipeline import prompts
 from maker.pipeline.events import KindDecided
-from maker.pipeline.purpose import purpose
+from maker.pipeline.purpose import has_own_form, purpose
 from maker.pipeline.replies import KindReply
 from maker.pipeline.values import Kind
 from maker.pipeline.work import Work
@@ -25,7 +25,7 @@ def by_rules(request: ChatRequest) -> Kind | None:
     if request.tools:
         return "agent"
     sampling, last = request.sampling, request.messages[-1]
-    if last.get("role") != "user":
+    if last.get("role") != "user" or has_own_form(request):
         return "question"
     if sampling.n > 1 or sampling.logprobs or sampling.stop or request.response_format:
         return "question"  # what the client asks of the reply's form only a model's own reply can keep

@@ -15,17 +15,24 @@ HEAD = 600
 
 TITLE = re.compile(
     r"reply with a title for the chat|you are a title generator|generate a title for this conversation|"
-    r"concise,? \d-\d+ word title|write a (?:brief|short) title for|\d-\d+ word title|isNewTopic",
+    r"generate a concise,? \d-\d+ word title|write a (?:brief|short) title for the (?:following|chat|conversation)|"
+    r"extract a \d-\d+ word title|isNewTopic",
     re.IGNORECASE,
 )
 """Continue, opencode, Zed and Open WebUI, Copilot, Claude Code."""
 SUMMARY = re.compile(
     r"create a comprehensive summary of this conversation|concise summary of our conversation so far|"
-    r"create a detailed summary of (?:the|our|this) conversation|generate a detailed summary of this conversation|"
-    r"detailed prompt for continuing our conversation|CONTEXT CHECKPOINT COMPACTION",
+    r"create a detailed summary of (?:the|our|this) conversation(?= so far|[.,:;\n]|$)|"
+    r"generate a detailed summary of this conversation|detailed prompt for continuing our conversation|"
+    r"CONTEXT CHECKPOINT COMPACTION|\*?briefly\*? summarize this partial conversation about programming|"
+    r"generates? (?:concise, )?one-line git commit messages",
     re.IGNORECASE,
 )
-"""Continue's editor and command line, Claude Code, Zed, opencode, Codex."""
+"""Continue's editor and command line, Claude Code, Zed, opencode, Codex, aider and its commit messages."""
+OWN_FORM = re.compile(r"SEARCH/REPLACE|\*file listing\*|XML-style tags|<<<<<<< SEARCH|BEGIN_ARG")
+"""What clients say that read edits or tool calls from the text itself: aider, Cline and Roo, Continue's older tools."""
+REMINDER = re.compile(r"\*(?:SEARCH/REPLACE blocks?|file listing)\*")
+"""As aider puts it behind the user's own words; nobody else writes the stars."""
 START, STOP = "<START EDITING HERE>", "<STOP EDITING HERE>"
 EDIT_END = "Here is the rewritten code:"
 APPLY = ("ORIGINAL CODE:", "SUGGESTED EDIT:")
@@ -37,27 +44,36 @@ def purpose(request: ChatRequest) -> Purpose | None:
         return "autocomplete"
     *_, last = request.messages
     text = prompts.text_of(request.messages)
-    named = _named(request.messages, text)
-    if named:
+    named = _named(text, _system(request.messages), with_tools=bool(request.tools))
+    if named or request.tools:
         return named
-    if request.tools:
-        return None
     if last.get("role") == "assistant" and last.get("content"):
         return "prefill"
     limit = request.sampling.max_tokens
     return "short" if limit is not None and limit <= SHORT_TOKENS else None
 
 
-def _named(messages: tuple[JsonObject, ...], text: str) -> Purpose | None:
-    if START in text and STOP in text:
-        return "edit"
-    if text.rstrip().endswith(EDIT_END):
-        return "edit"
-    # In this order, and the first at the very beginning: a user who quotes a prompt asks about it.
-    if text.startswith(APPLY[0]) and APPLY[1] in text:
-        return "apply"
-    system = messages[0].get("content") if messages[0].get("role") in ("system", "developer") else ""
-    heads = [text[:HEAD], system[:HEAD] if isinstance(system, str) else ""]
-    if any(TITLE.search(head) for head in heads):
+def has_own_form(request: ChatRequest) -> bool:
+    """Whether the client prescribes in words how the answer is to be written, and reads that and nothing else."""
+    said = _system(request.messages), prompts.text_of(request.messages)
+    return bool(OWN_FORM.search(said[0]) or REMINDER.search(said[1]))
+
+
+def _system(messages: tuple[JsonObject, ...]) -> str:
+    said = messages[0].get("content") if messages[0].get("role") in ("system", "developer") else ""
+    return said if isinstance(said, str) else ""
+
+
+def _named(text: str, system: str, *, with_tools: bool) -> Purpose | None:
+    """By the client's own words. A user who may use tools says such words of files, where only a summary is certain."""
+    head = system[:HEAD]
+    if SUMMARY.search(text[:HEAD]) or SUMMARY.search(head):
+        return "summary"
+    if TITLE.search(head) or (TITLE.search(text[:HEAD]) and not with_tools):
         return "title"
-    return "summary" if SUMMARY.search(heads[0]) else None
+    if with_tools:
+        return None
+    if (START in text and STOP in text) or text.rstrip().endswith(EDIT_END):
+        return "edit"
+    # At the very beginning: a user who quotes the prompt asks about it.
+    return "apply" if text.startswith(APPLY[0]) and APPLY[1] in text else None

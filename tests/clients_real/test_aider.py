@@ -15,6 +15,11 @@ a.txt
 ```
 seven is prime
 ```
+
+b.txt
+```
+eight is not
+```
 """
 
 
@@ -38,9 +43,10 @@ def test_low_mode_answers_who_names_it(stage: Stage, room: Room) -> None:
 def test_an_edit_in_its_own_form_is_applied(stage: Stage, room: Room) -> None:
     """It has no tools: it reads edits from the text, so the text must be the coder's own, whatever is asked."""
     room.maker(stage.home, "connect", "aider")
-    file = room.project / "a.txt"
-    file.write_text("seven\n", encoding="utf-8")
+    files = [room.project / name for name in ("a.txt", "b.txt")]
+    for file in files:
+        file.write_text("nothing yet\n", encoding="utf-8")
     stage.play(without_tools=EDIT, kind="code")
-    done = room.run(aider("Write a function that says whether seven is prime", "a.txt"))
+    done = room.run(aider("Write a function that says whether seven is prime", "a.txt", "b.txt"))
     assert done.code == 0, done.err
-    assert file.read_text(encoding="utf-8") == "seven is prime\n", done.out
+    assert [file.read_text(encoding="utf-8") for file in files] == ["seven is prime\n", "eight is not\n"], done.out

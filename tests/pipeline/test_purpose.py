@@ -31,6 +31,15 @@ def asked(*texts: str, first: str = "user", **more: Any) -> ChatRequest:
         (asked("a\n<START EDITING HERE>\nb\n<STOP EDITING HERE>\n"), "edit"),
         (asked("go on", "It was a"), "prefill"),
         (asked("quota", sampling=Sampling(max_tokens=1)), "short"),
+        (asked("Create a detailed summary of the conversation module in docs/conv.md", tools=TOOLS), None),
+        (asked("Create a detailed summary of the conversation.", tools=TOOLS), "summary"),
+        (asked("*Briefly* summarize this partial conversation about programming.", "x", first="system"), "summary"),
+        (asked("You generate concise, one-line Git commit messages.", "diff", first="system"), "summary"),
+        (asked("Add a concise 3-5 word title to every slide in deck.md", tools=TOOLS), None),
+        (asked("Write a short title for each section of README.md and save it", tools=TOOLS), None),
+        (asked("Write a short title for each section of README.md"), None),
+        (asked("Fix the isNewTopic flag in chat.ts", tools=TOOLS), None),
+        (asked("What do <START EDITING HERE> and <STOP EDITING HERE> mean in edit.ts?", tools=TOOLS), None),
         (asked("hi"), None),
         (asked("hi", tools=TOOLS), None),
         (asked("hi", tools=TOOLS, sampling=Sampling(max_tokens=20)), None),
@@ -48,3 +57,24 @@ def test_a_purpose_is_told_by_what_clients_say(request_: ChatRequest, wanted: st
 def test_a_conversation_that_ends_in_a_tools_result_is_a_question_where_no_tools_are_offered() -> None:
     last = {"role": "tool", "tool_call_id": "c", "content": "42"}
     assert by_rules(ChatRequest(({"role": "user", "content": "hi"}, last))) == "question"
+
+
+@pytest.mark.parametrize(
+    "system",
+    [
+        "Act as an expert software developer. Describe each change with a *SEARCH/REPLACE block*.",
+        "To suggest changes to a file you MUST use this *file listing* format:",
+        "TOOL USE\n\nTool use is formatted using XML-style tags. The tool name is enclosed in tags.",
+    ],
+)
+def test_a_client_that_reads_edits_from_the_text_gets_the_models_own_answer(system: str) -> None:
+    assert by_rules(asked(system, "Write a function add to main.py", first="system")) == "question"
+
+
+def test_a_form_may_be_prescribed_behind_the_users_words() -> None:
+    said = "Write a function\n\nEvery *file listing* MUST use this format:\n- First line: the filename"
+    assert by_rules(asked("Act as an expert.", said, first="system")) == "question"
+
+
+def test_a_user_who_asks_about_such_a_form_prescribes_none() -> None:
+    assert by_rules(asked("Write a parser for SEARCH/REPLACE blocks")) is None
