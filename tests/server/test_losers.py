@@ -31,6 +31,7 @@ class EndsApart(FakeLlama):
         answer: Answer,
         replies: list[Reply],
         how: Any,
+        released: asyncio.Event,
         generation: Generation,
     ) -> bool:
         await response.write(answer.opening())
