@@ -50,9 +50,13 @@ async def result(exercise: Exercise, answer: Answer, judge: Judge) -> Result:
         id=exercise.id,
         right=await judge.right(code),
         seconds=answer.seconds,
-        tokens=sum(int(answer.usage.get(key) or 0) for key in ("prompt_tokens", "completion_tokens")),
+        tokens=sum(_tokens(usage) for usage in (answer.maker or {}).get("usage", {"": answer.usage}).values()),
     )
     return own if answer.maker is None else await _of_run(own, answer.maker, answer.record or {}, judge)
+
+
+def _tokens(usage: Json) -> int:
+    return sum(int(usage.get(key) or 0) for key in ("prompt_tokens", "completion_tokens"))
 
 
 async def _of_run(own: Result, maker: Json, record: Json, judge: Judge) -> Result:

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from maker.chat.types import ChatRequest, Completion, JsonObject, ToolCall, Usage, deltas_of
+from maker.chat.types import ChatRequest, Completion, JsonObject, ToolCall, deltas_of
 from maker.errors import PipelineError, RequestError
 from maker.pipeline import prompts
 from maker.pipeline.calls import Offer, calls_of, changes_nothing, offer, written
@@ -44,7 +44,7 @@ async def agent_turn(work: Work) -> Outcome:
     completion = released(outcome, work.task.request.messages)
     for delta in deltas_of(completion):
         await work.emit(AnswerDelta(delta))
-    completion = replace(completion, usage=sum(work.ledger.usage.values(), Usage()))
+    completion = replace(completion, usage=work.ledger.answered("coder"))
     return Outcome(work.task, (completion,), work.ledger.usage, steps=(outcome,), notes=tuple(work.notes))
 
 

@@ -32,7 +32,20 @@ class Ledger:
     """Seconds spent waiting for models; calls side by side count each second once for each."""
     prompts: dict[tuple[str, int], tuple[Sequence[JsonObject], int]] = field(default_factory=dict)
     """By role and identity of the messages: those messages, and how many tokens they are."""
+    samples: dict[str, int] = field(default_factory=dict)
+    """How many choices each role was asked for."""
     numbers: "count[int]" = field(default_factory=count)
+
+    def answered(self, role: str, parts: int = 1) -> Usage:
+        """The tokens as if the role had answered once: its shortest prompt, and for each part a sample of mean length.
+
+        Clients measure by it how full the conversation's context is; all that was spent would look many times as full.
+        """
+        spent = self.usage.get(role, Usage())
+        prompts = [tokens for (asked, _), (_, tokens) in self.prompts.items() if asked == role]
+        prompt = min(prompts, default=spent.prompt_tokens)
+        written = round(parts * spent.completion_tokens / max(1, self.samples.get(role, 1)))
+        return Usage(prompt, written, min(prompt, spent.cached_tokens))
 
     def charge(self, role: str, messages: Sequence[JsonObject], usage: Usage) -> None:
         """Add the tokens of one call.
@@ -105,5 +118,6 @@ async def call(model: Model, request: ChatRequest, *, stage: str, ledger: Ledger
     finally:
         completions = reply.completions if reply else ()
         if reply:
+            ledger.samples[model.role] = ledger.samples.get(model.role, 0) + request.sampling.n
             ledger.charge(model.role, request.messages, reply.usage)
         await emit(CallFinished(number, model.role, completions, error))

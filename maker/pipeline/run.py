@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from maker.chat.types import ChatRequest, Completion, Finish, TextDelta, Usage
+from maker.chat.types import ChatRequest, Completion, Finish, TextDelta
 from maker.config import Mode
 from maker.errors import MakerError, PipelineError
 from maker.pipeline import agent, answer
@@ -139,8 +139,7 @@ async def decomposed(work: Work) -> Outcome:
         if step.number not in work.progress.finished:
             await work.note(f"step {step.number} is missing: the coder wrote nothing for it")
     await work.emit(AnswerDelta(Finish("stop")))
-    usage = sum(work.ledger.usage.values(), Usage())
-    completion = Completion("".join(text), usage=usage)
+    completion = Completion("".join(text), usage=work.ledger.answered("coder", len(done)))
     return Outcome(work.task, (completion,), work.ledger.usage, steps=tuple(done), notes=tuple(work.notes))
 
 

@@ -22,7 +22,7 @@ from maker.pipeline.values import Kind, Outcome, Task
 from maker.server import asking
 from maker.server.body import EventBody
 from maker.server.dialects import MODEL_IDS, Dialect
-from maker.server.encode import EventEncoder, maker_object, total_usage
+from maker.server.encode import EventEncoder, answer_usage, maker_object
 from maker.server.feed import Feed
 from maker.server.fits import check_fits
 from maker.server.inflight import Inflight
@@ -210,7 +210,7 @@ async def _whole(desk: Desk, asked: Asked) -> Response:
         outcome = await ticket.run(desk.work(asked))
     degraded = await desk.degraded()
     told = maker_object(outcome, degraded)
-    body = asked.dialect.whole(outcome, int(time.time()), total_usage(outcome), told)
+    body = asked.dialect.whole(outcome, int(time.time()), answer_usage(outcome), told)
     headers = {"x-maker-run": task.run_id, "x-maker-overhead-ms": f"{outcome.overhead_ms:.2f}"}
     if degraded:
         headers["x-maker-degraded"] = ",".join(sorted(degraded))

@@ -28,15 +28,15 @@ class EventEncoder:
                 return self._stream.encode(event.delta)
             case RunFinished():
                 told = maker_object(event.outcome, self.degraded)
-                return self._stream.closing(usage=total_usage(event.outcome), maker=told)
+                return self._stream.closing(usage=answer_usage(event.outcome), maker=told)
             case _:
                 said = line(event)
                 return self._stream.encode(ReasoningDelta(f"{said}\n")) if said else b""
 
 
-def total_usage(outcome: Outcome) -> Usage:
-    """The tokens of all roles together: what the answer cost."""
-    return sum(outcome.usage.values(), Usage())
+def answer_usage(outcome: Outcome) -> Usage:
+    """The tokens of the conversation and its answer, once; what all roles took stands in the `maker` object."""
+    return outcome.completions[0].usage if outcome.completions else Usage()
 
 
 def maker_object(outcome: Outcome, degraded: Mapping[str, str] | None = None) -> dict[str, Any]:

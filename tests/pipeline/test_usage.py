@@ -38,6 +38,13 @@ def test_an_unknown_prompt_is_not_made_up() -> None:
     assert charged(MESSAGES, other, leave=lambda number: number == 1) == Usage(10, 2)
 
 
+def test_what_a_client_is_told_is_one_answer_and_not_all_that_was_spent() -> None:
+    turns = Play([fenced(GOOD), "I am sorry.", fenced(GOOD), fenced(ALSO_GOOD)], reviewer=[ACCEPTED]).run().done
+    spent, told = turns.usage["coder"], turns.completions[0].usage
+    assert told.prompt_tokens == 10 < spent.prompt_tokens
+    assert 0 < told.completion_tokens <= 20 < spent.completion_tokens
+
+
 def test_a_wave_that_was_left_early_counts_its_prompt() -> None:
     # The vote is decided by the first of the second wave's two: its usage, which comes last, is never read.
     replies = [fenced(GOOD), "I am sorry.", fenced(GOOD), fenced(ALSO_GOOD)]

@@ -130,7 +130,7 @@ def told(body: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("mode", ["high", "low"])
-def test_the_maker_object_tells_the_vote_and_usage_is_what_the_models_reported(mode: str, stream: bool) -> None:
+def test_the_maker_object_tells_the_vote_and_usage_is_that_of_one_answer(mode: str, stream: bool) -> None:
     async def scenario(running: Orchestra) -> None:
         script(running.fakes, coder=FOUR, reviewer=[SUGGESTED])
         options = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
@@ -139,8 +139,10 @@ def test_the_maker_object_tells_the_vote_and_usage_is_what_the_models_reported(m
         maker = told(body)
         by_role = {role: (use["prompt_tokens"], use["completion_tokens"]) for role, use in maker.pop("usage").items()}
         assert by_role == spent(running)
-        assert body["usage"]["prompt_tokens"] == sum(prompt for prompt, _ in by_role.values())
-        assert body["usage"]["completion_tokens"] == sum(completion for _, completion in by_role.values())
+        # A client measures by it how full its context is: the conversation and one answer, not all that was spent.
+        coder = running.coder
+        assert body["usage"]["prompt_tokens"] == len(prompt_text(coder.bodies[0]).split())
+        assert body["usage"]["completion_tokens"] == round(coder.tokens_predicted_total / asked(running))
         assert {name: maker[name] for name in expected_maker(mode)} == expected_maker(mode)
 
     play(scenario, mode)
