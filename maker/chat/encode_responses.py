@@ -1,11 +1,14 @@
 """maker's own types to the events and the object of OpenAI's Responses API.
 
-The events of one output item never stand among those of another, and each has the next sequence number.
+The events of one output item never stand among those of another, and each has the next sequence number. A call of a
+function in a namespace has the function's own name and, beside it, `namespace`: so have OpenAI's library
+(`ResponseFunctionToolCall.namespace`) and Codex's router of calls (openai/codex: codex-rs/core/src/tools/router.rs).
 """
 
 from collections.abc import Mapping
 from typing import Any
 
+from maker.chat.parse_responses import flat_names
 from maker.chat.types import (
     Completion,
     Delta,
@@ -42,7 +45,8 @@ class ResponseEncoder:
     def __init__(self, *, id: str, created: int, model: str, asked: JsonObject, reasoning: bool = True) -> None:
         self._id, self._reasoning = id, reasoning
         self._head = {"id": id, "object": "response", "created_at": created, "model": model}
-        self._head |= {name: asked.get(name) or DEFAULTS.get(name) for name in ECHOED}
+        self._head |= {name: DEFAULTS.get(name) if asked.get(name) is None else asked[name] for name in ECHOED}
+        self._called = {flat: called for called, flat in flat_names(asked).items()}
         self._number = 0
         self._items: list[Json] = []
         self._text: list[str] = []
@@ -101,7 +105,9 @@ class ResponseEncoder:
     def _call(self, delta: ToolCallDelta) -> list[Json]:
         events: list[Json] = []
         if delta.name is not None:
-            events += self._open("function_call", call_id=delta.id, name=delta.name)
+            namespace, name = self._called.get(delta.name, (None, delta.name))
+            spaced = {} if namespace is None else {"namespace": namespace}
+            events += self._open("function_call", call_id=delta.id, name=name, **spaced)
         if delta.arguments:
             self._text.append(delta.arguments)
             events.append(self._part("response.function_call_arguments.delta", delta=delta.arguments))

@@ -1,7 +1,8 @@
 """A request of Anthropic's Messages API, from decoded JSON to a `ChatRequest`.
 
 Thoughts of earlier answers and marks for a cache are left out; tools that the server itself would have to run, such as
-web_search, too. A tool's result becomes a message of its own, as models of the OpenAI family know it.
+web_search, too, and what such tools did for another model. A tool's result becomes a message of its own, as models of
+the OpenAI family know it; whatever is in it becomes text, because a client sends it again with every later request.
 """
 
 import json
@@ -26,6 +27,8 @@ from maker.errors import RequestError
 
 BLOCKS = ("text", "image", "document", "tool_use", "tool_result")
 THOUGHTS = ("thinking", "redacted_thinking")
+RUN_BY_A_SERVER = ("_tool_use", "_tool_result")
+"""How the kinds of blocks end that are the calls of a server's own tools, and their results."""
 CHOICES: Mapping[str, str] = {"auto": "auto", "any": "required", "none": "none"}
 _KEPT = ("system", "messages", "model", "tools", "tool_choice", "stop_sequences")
 
@@ -84,7 +87,7 @@ def _add(messages: list[Json], message: JsonObject, at: str) -> None:
     if role not in ("user", "assistant", "system"):
         raise RequestError(f"'{at}.role' must be user or assistant", param=f"{at}.role")
     if role == "system":
-        _remind(messages, _plain(content, f"{at}.content"))
+        remind(messages, _plain(content, f"{at}.content"))
         return
     if isinstance(content, str):
         messages.append({"role": role, "content": content})
@@ -100,7 +103,7 @@ def _add(messages: list[Json], message: JsonObject, at: str) -> None:
             messages.append(_result(block, here))
         elif kind == "tool_use":
             calls.append(_call(block, here))
-        elif kind not in THOUGHTS:
+        elif not _is_left_out(kind):
             parts.append(_part(block, kind, here))
     if parts or calls:
         messages.append(
@@ -108,7 +111,7 @@ def _add(messages: list[Json], message: JsonObject, at: str) -> None:
         )
 
 
-def _remind(messages: list[Json], text: str) -> None:
+def remind(messages: list[Json], text: str) -> None:
     """Add what the client itself says between the messages; behind the beginning it goes with the user's words.
 
     Templates take a system message at the beginning only, and many want user and assistant to take turns.
@@ -120,11 +123,20 @@ def _remind(messages: list[Json], text: str) -> None:
         messages.append({"role": "user" if last else "system", "content": text})
 
 
+def left_out(kind: str) -> str:
+    """What stands for a thing of this kind in a tool's result."""
+    return f"[{kind[:40]} left out: only the text of a tool's result can be read here]"
+
+
 def _kind(block: object, at: str) -> str:
     kind = block.get("type") if isinstance(block, dict) else None
-    if not isinstance(kind, str) or kind not in (*BLOCKS, *THOUGHTS):
+    if not isinstance(kind, str) or not (kind in BLOCKS or _is_left_out(kind)):
         raise RequestError(f"'{at}.type' must be one of {', '.join(BLOCKS)}", param=f"{at}.type")
     return kind
+
+
+def _is_left_out(kind: str) -> bool:
+    return kind in THOUGHTS or kind.endswith(RUN_BY_A_SERVER)
 
 
 def _part(block: JsonObject, kind: str, at: str) -> Json:
@@ -142,7 +154,11 @@ def _part(block: JsonObject, kind: str, at: str) -> Json:
 
 
 def _plain(content: object, at: str) -> str:
-    """A text, or the texts of blocks that are nothing else."""
+    """A text, or the texts of blocks that are nothing else.
+
+    Raises:
+        RequestError: there is an image among them.
+    """
     if isinstance(content, str):
         return content
     if not isinstance(content, list):
@@ -159,8 +175,30 @@ def _plain(content: object, at: str) -> str:
 
 def _result(block: JsonObject, at: str) -> Json:
     id = required(block, "tool_use_id", str, "a string", at)
-    text = _plain(block.get("content") or "", f"{at}.content")
+    text = _told(block.get("content") or "", f"{at}.content")
     return {"role": "tool", "tool_call_id": id, "content": f"Error: {text}" if block.get("is_error") is True else text}
+
+
+def _told(content: object, at: str) -> str:
+    """What a tool gave, as text."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        raise wrong(at, "a string or a list of blocks", content)
+    return "\n".join(_told_by(block, f"{at}[{index}]") for index, block in enumerate(content))
+
+
+def _told_by(block: object, at: str) -> str:
+    kind = block.get("type") if isinstance(block, dict) else None
+    if not isinstance(block, dict) or not isinstance(kind, str):
+        raise RequestError(f"'{at}.type' must be text or the name of another kind of block", param=f"{at}.type")
+    source = block.get("source")
+    if kind == "text" or (kind == "document" and isinstance(source, dict) and source.get("type") == "text"):
+        text: str = _part(block, kind, at)["text"]
+        return text
+    if kind == "tool_reference":
+        return f"[the tool {required(block, 'tool_name', str, 'a string', at)!r}]"
+    return left_out(kind)
 
 
 def _call(block: JsonObject, at: str) -> Json:

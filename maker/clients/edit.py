@@ -1,14 +1,20 @@
 """Connecting and disconnecting as functions of a file's text: no file is touched here.
 
 An entry is maker's for as long as its text is what maker wrote. What the user has changed, renamed or moved away from
-its comment is the user's from then on: it is neither brought up to date nor removed.
+its comment is the user's from then on: it is neither brought up to date nor removed. Where no record says what maker
+wrote, an entry is maker's if it is what maker would write today, and has maker's comment where the format takes one.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from maker.clients.brackets import span
 from maker.clients.entry import Entry, Found, Piece, Syntax
+from maker.clients.tree import container, position
+from maker.clients.tree_syntax import JSON
 from maker.errors import ClientFileError
+
+UNRECORDED = "maker has no record of having written it; remove it and connect again, or keep it as yours"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,7 @@ def disconnect(text: str, syntax: Syntax, pieces: Iterable[Piece]) -> Edited:
 
 
 def adopted(text: str, syntax: Syntax, entries: Iterable[Entry]) -> list[Piece]:
-    """The entries that carry maker's comment and are, to the letter, what maker would write: for a lost record.
+    """The entries that are, to the letter, what maker would write, with its comment unless in JSON: for a lost record.
 
     Raises:
         ClientFileError: the file cannot be read.
@@ -108,9 +114,19 @@ def _put(desk: _Desk, entry: Entry) -> None:
     elif there is None:
         _insert(desk, entry)
     elif not _adopt(desk, entry, there):
-        if entry.exclusive:
-            raise ClientFileError(f"{entry.name!r} is set there already, to something that is not maker's")
-        desk.notes.append(f"left {entry.name!r} as it is: it is not what maker wrote")
+        _leave(desk, entry, recorded=found is not None)
+
+
+def _leave(desk: _Desk, entry: Entry, *, recorded: bool) -> None:
+    """Say why what is there stays.
+
+    Raises:
+        ClientFileError: the entry is of no use beside it.
+    """
+    if entry.exclusive:
+        why = ", to something that is not maker's" if recorded else f": {UNRECORDED}"
+        raise ClientFileError(f"{entry.name!r} is set there already{why}")
+    desk.notes.append(f"left {entry.name!r} as it is: {'it is not what maker wrote' if recorded else UNRECORDED}")
 
 
 def _is_blank(desk: _Desk) -> bool:
@@ -143,17 +159,27 @@ def _insert_one(desk: _Desk, entry: Entry) -> None:
 
 
 def _adopt(desk: _Desk, entry: Entry, there: Found) -> bool:
-    """Whether what is there carries maker's comment and is, to the letter, what maker would write: a lost record."""
-    if not there.marked:
+    """Whether what is there is, to the letter, what maker would write, with its comment unless in JSON."""
+    if not there.marked and desk.syntax is not JSON:
         return False
-    line = "\r\n" if "\r\n" in desk.text else "\n"
+    lead = _lead(desk.text, entry) if desk.syntax is JSON else "\r\n" if "\r\n" in desk.text else "\n"
     piece = Piece(
-        id=entry.id, path=entry.path, name=entry.name, by=entry.by, digest=there.digest, lead=line, scaffold=False
+        id=entry.id, path=entry.path, name=entry.name, by=entry.by, digest=there.digest, lead=lead, scaffold=False
     )
     _, replaced = desk.syntax.replace(desk.text, piece, entry)
     if replaced.digest == there.digest:
         desk.pieces.append(piece)
     return replaced.digest == there.digest
+
+
+def _lead(text: str, entry: Entry) -> str:
+    """The white space before an entry of a JSON file, back to the end of the line before."""
+    found = container(JSON.parse(text), entry.path)
+    index = position(found[0], entry.name, entry.by) if found is not None else None
+    if found is None or index is None:
+        return ""
+    head = text[: span(found[0], index)[0]]
+    return head[len(head.rstrip(" \t").removesuffix("\n").removesuffix("\r")) :]
 
 
 def _remove(desk: _Desk, piece: Piece) -> None:

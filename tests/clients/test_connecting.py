@@ -17,6 +17,7 @@ from maker.errors import ConfigError
 from .support import offered, templates
 
 TITLE = offered().high.title
+UNRECORDED = "maker has no record of having written it; remove it and connect again, or keep it as yours"
 YAML = "# mine\nname: Mine\nversion: 1.0.0\nschema: v1\nmodels:\n  - name: other # keep\n    model: x\n"
 
 
@@ -114,7 +115,7 @@ def test_a_setting_of_the_same_name_that_is_not_makers_stops_what_needs_it(user:
 def test_a_provider_of_the_same_name_that_is_not_makers_is_left(user: Path, home: Home) -> None:
     path = put(user / ".config" / "opencode" / "opencode.json", '{\n  "mcp": {"maker": {"type": "local"}}\n}\n')
     (outcome,) = connecting.connect("opencode", targets("opencode", user), home)
-    assert outcome.changed and outcome.notes == ("left 'maker' as it is: it is not what maker wrote",)
+    assert outcome.changed and outcome.notes == (f"left 'maker' as it is: {UNRECORDED}",)
     assert json.loads(path.read_text(encoding="utf-8"))["mcp"] == {"maker": {"type": "local"}}
     connecting.disconnect("opencode", targets("opencode", user), home)
     assert path.read_text(encoding="utf-8") == '{\n  "mcp": {"maker": {"type": "local"}}\n}\n'
@@ -170,6 +171,71 @@ def test_a_home_that_is_made_anew_takes_its_entries_over(user: Path, home: Home)
     assert not outcome.changed and path.read_text(encoding="utf-8") == text
     connecting.connect("continue", targets("continue", user, port_offset=100), home)
     assert "127.0.0.1:8180" in path.read_text(encoding="utf-8")
+
+
+IN_JSON = ["zed", "claude-code", "opencode", "vscode", "cline"]
+"""Clients whose files are JSON, which has no place for maker's comment."""
+MINE = '{\n  // mine\n  "theme": "dark"\n}\n'
+
+
+def without_record(client: str, user: Path, home: Home) -> list[Target]:
+    """The client connected, and maker's record of it lost."""
+    wanted = targets(client, user)
+    for target in wanted:
+        if target.path.name != "chatLanguageModels.json":  # a list
+            put(target.path, MINE)
+    connecting.connect(client, wanted, home)
+    home.clients.unlink()
+    return wanted
+
+
+@pytest.mark.parametrize("client", IN_JSON)
+def test_entries_in_json_are_taken_over_without_the_record(client: str, user: Path, home: Home) -> None:
+    wanted = without_record(client, user, home)
+    before = files(user)
+    outcomes = connecting.connect(client, wanted, home)
+    assert [(each.changed, each.notes, each.refused) for each in outcomes] == [(False, (), None)] * len(wanted)
+    assert files(user) == before
+    assert connecting.connected(client, home) == [target.path for target in wanted]
+    moved = connecting.connect(client, targets(client, user, port_offset=100), home)
+    assert all(each.changed and not each.notes and not each.refused for each in moved)
+
+
+@pytest.mark.parametrize("client", IN_JSON)
+def test_entries_in_json_are_taken_out_without_the_record(client: str, user: Path, home: Home) -> None:
+    wanted = without_record(client, user, home)
+    connecting.disconnect(client, wanted, home)
+    for target in wanted:
+        left = target.path.read_text(encoding="utf-8")
+        assert "127.0.0.1" not in left and "maker" not in left
+        assert target.path.name == "chatLanguageModels.json" or left.startswith('{\n  // mine\n  "theme": "dark"')
+
+
+def test_an_entry_in_json_that_maker_has_no_record_of_is_left_with_what_to_do(user: Path, home: Home) -> None:
+    without_record("zed", user, home)
+    (outcome,) = connecting.connect("zed", targets("zed", user, port_offset=100), home)
+    names = ("maker-high", "maker-low", "maker")
+    assert outcome.notes == tuple(f"left {name!r} as it is: {UNRECORDED}" for name in names)
+    without_record("claude-code", user, home)
+    (outcome,) = connecting.connect("claude-code", targets("claude-code", user, port_offset=100), home)
+    assert outcome.refused == f"'ANTHROPIC_BASE_URL' is set there already: {UNRECORDED}"
+
+
+def test_a_setting_that_the_user_changed_since_stops_what_needs_it(user: Path, home: Home) -> None:
+    connecting.connect("claude-code", targets("claude-code", user), home)
+    path = user / ".claude" / "settings.json"
+    path.write_text(path.read_text(encoding="utf-8").replace("127.0.0.1", "10.0.0.1"), encoding="utf-8")
+    (outcome,) = connecting.connect("claude-code", targets("claude-code", user), home)
+    assert outcome.refused == "'ANTHROPIC_BASE_URL' is set there already, to something that is not maker's"
+
+
+def test_an_entry_in_json_that_the_user_changed_is_left_without_the_record(user: Path, home: Home) -> None:
+    wanted = without_record("zed", user, home)
+    path = wanted[0].path
+    path.write_text(path.read_text(encoding="utf-8").replace('"tools": true', '"tools": false'), encoding="utf-8")
+    (outcome,) = connecting.disconnect("zed", wanted, home)
+    left = path.read_text(encoding="utf-8")
+    assert outcome.changed and "maker-high" in left and "context_servers" in left and "9001" not in left
 
 
 def test_a_file_that_the_user_deleted_is_no_obstacle(user: Path, home: Home) -> None:

@@ -153,6 +153,55 @@ async def fault(running: Orchestra, refusal: Refusal, stream: bool) -> str:
     return "" if right and set(body) == {"error"} else reply.text
 
 
+SHOWN = "[image left out: only the text of a tool's result can be read here]"
+WITH_IMAGES: list[tuple[str, Json]] = [
+    (
+        RESPONSES,
+        {
+            "input": [
+                *called_in_response('{"path": "a"}')[:-1],
+                {
+                    "type": "function_call_output",
+                    "call_id": "c1",
+                    "output": [{"type": "input_image", "image_url": IMAGE}],
+                },
+            ]
+        },
+    ),
+    (
+        MESSAGES,
+        {
+            "messages": [
+                *called_in_message({"path": "a"})[:-1],
+                user(
+                    [
+                        {
+                            "type": "tool_result",
+                            "tool_use_id": "c1",
+                            "content": [{"type": "image", "source": {"type": "url", "url": IMAGE}}],
+                        }
+                    ]
+                ),
+            ]
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "history"), WITH_IMAGES, ids=[path for path, _ in WITH_IMAGES])
+def test_an_image_that_a_tool_gave_does_not_stop_the_conversation(path: str, history: Json) -> None:
+    """It stays in the client's history: a refusal would meet every later request."""
+
+    async def scenario() -> None:
+        async with asyncio.timeout(30), orchestra("high") as running:
+            reply = await running.client.post(path, json={**LEAST[path], **history})
+            assert reply.status_code == 200, reply.text
+            sent = running.coder.bodies[-1]["messages"]
+            assert sent[2] == {"role": "tool", "tool_call_id": "c1", "content": SHOWN}
+
+    asyncio.run(scenario())
+
+
 HISTORIES = [
     (CHAT, {"messages": called('{"path": "a"}')}),
     (RESPONSES, {"input": called_in_response('{"path": "a"}')}),
