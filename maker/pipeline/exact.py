@@ -6,8 +6,12 @@ follows. Text that only might be one of these waits until that is known; all els
 """
 
 import re
+from collections.abc import Sequence
 
-FENCE = re.compile(r"^\s{0,3}(`{3,}|~{3,})\s*([\w+#.:/ -]*)\s*$")
+FENCE = re.compile(r"^\s{0,3}(`{3,}|~{3,})\s*([\w+#.:/{-][^`~]*)?$")
+"""A line that opens a block or closes one, and what it says of the block; of a line without the space at its end."""
+CLOSING = re.compile(r"^\s{0,3}(`{3,}|~{3,})\W*$")
+"""A line that closes a block within the code: behind the fence the quotes of a string may end."""
 PROSE = re.compile(
     r"^\s*(sure|certainly|of course|okay|ok|here|below|the (following|updated|complete|modified|full|rewritten))\b.*",
     re.IGNORECASE,
@@ -20,19 +24,21 @@ class Exact:
     """Feed it the pieces of one answer; what comes out is the code.
 
     `begun` is what the answer was given to go on with, `stop` a line that ends it, and with `fences` the code itself
-    has lines that are fences.
+    has lines that are fences. The code is made from the `original` texts: their lines are no prose, and a fence at the
+    beginning of one is the code's.
     """
 
-    def __init__(self, begun: str = "", *, stop: str = "", fences: bool = False) -> None:
-        self._given = begun.splitlines()
+    def __init__(self, begun: str = "", *, stop: str = "", fences: bool = False, original: Sequence[str] = ()) -> None:
         self._stop, self._fences = stop, fences
-        self._inside = _is_open(self._given)
+        self._marks, self._given = _opened(begun)
+        self._original = {line.strip() for text in original for line in text.split("\n")}
+        self._first = {line for text in original for line in _beginning(text)}
         self._line = ""
         self._begun_line = False
         self._head: list[str] | None = []
+        self._left_out: list[str] = []
         self._repeated: list[str] = []
         self._held: list[str] = []
-        self._block = False
         self.done = False
         """Whether the code is over: nothing that still comes belongs to it."""
 
@@ -51,11 +57,10 @@ class Exact:
     def end(self) -> str:
         """What remains once no more comes."""
         said = self._take(self._line) if self._line and not self.done else []
-        head, self._head = self._head or [], None
-        # A fence that is still held back closed the answer.
-        held = [] if self._inside else self._held
+        # A fence behind which nothing came closed the answer: what stood before it is the code.
+        head, self._head = self._head or self._left_out, None
         self.done = True
-        return "".join([*head, *said, *held])
+        return "".join([*head, *said])
 
     def _take(self, line: str) -> list[str]:
         """What a whole line lets out."""
@@ -65,6 +70,7 @@ class Exact:
         if self._head is not None:
             return self._take_head(line, self._head)
         if self._repeated and line.rstrip("\r\n") == self._repeated.pop(0):
+            _step(self._marks, line)
             return []
         self._repeated = []
         if self._stop and line.strip() == self._stop:
@@ -76,36 +82,51 @@ class Exact:
         return self._take_code(line)
 
     def _take_head(self, line: str, head: list[str]) -> list[str]:
-        own = self._fences and self._inside and not head
-        if _fence(line) is not None and not own:
+        fence = _fence(line)
+        if fence is not None and not self._is_own(line, head):
             # Opened again, or for the first time: what was given may be repeated behind it.
-            self._head, self._inside = None, True
-            self._repeated = _within(self._given)
+            self._left_out = head if self._marks else []
+            self._head, self._marks = None, [fence[0]]
+            self._repeated = self._given[1:]
             return []
-        if len(head) < PROSE_LINES and (not line.strip() or PROSE.match(line)):
+        if len(head) < PROSE_LINES and self._might_be_prose(line):
             head.append(line)
             return []
         self._head = None
         return [*head, *self._take(line)]
 
+    def _is_own(self, fence: str, head: list[str]) -> bool:
+        """Whether a fence before any code is part of the code, not one around it."""
+        found, given = fence.strip(), self._given[0].strip() if self._given else ""
+        if found == given and given.strip("`~"):
+            return False
+        return found in self._first or (self._fences and bool(self._marks) and not "".join(head).strip())
+
+    def _might_be_prose(self, line: str) -> bool:
+        return not line.strip() or bool(PROSE.match(line) and line.strip() not in self._original)
+
     def _take_code(self, line: str) -> list[str]:
-        let, info = self._let(), _fence(line)
-        if info is None or not self._inside:
+        let = self._let()
+        if not self._might_close(line):
+            if self._marks:
+                _step(self._marks, line)
             return [*let, line]
-        if not self._fences and not info:
+        if self._fences:
+            self._held = [line]
+        else:
             self.done = True
-            return let
-        if info or self._block:
-            self._block = bool(info)
-            return [*let, line]
-        # It opens a block of the code or closes the answer; which one shows by what comes.
-        self._held = [line]
         return let
+
+    def _might_close(self, line: str) -> bool:
+        """Whether it can be the fence that ends the answer; of a code with fences it may open a block as well."""
+        fence = _fence(line)
+        return fence is not None and not fence[1] and len(self._marks) == 1 and fence[0].startswith(self._marks[0])
 
     def _let(self) -> list[str]:
         """What was held back, now that more comes: the fence opened a block."""
+        self._left_out = []
         let, self._held = self._held, []
-        self._block = self._block or bool(let)
+        self._marks += [line.strip() for line in let[:1]]
         return let
 
     def _passes(self, begun: str) -> bool:
@@ -148,18 +169,54 @@ class Thoughtless:
         return text
 
 
-def _fence(line: str) -> str | None:
-    """The info string of a line that is a fence; None of one that is not."""
-    found = FENCE.match(line.rstrip("\r\n"))
-    return found[2] if found else None
+def has_fence(text: str) -> bool:
+    """Whether a line of the text is a fence."""
+    return any(_fence(line) is not None for line in text.split("\n"))
 
 
-def _is_open(lines: list[str]) -> bool:
+def is_open(text: str) -> bool:
     """Whether the text ends within a fence."""
-    return sum(_fence(line) is not None for line in lines) % 2 == 1
+    return bool(_opened(text)[0])
 
 
-def _within(lines: list[str]) -> list[str]:
-    """The lines behind the fence that is open at the end."""
-    last = max((number for number, line in enumerate(lines) if _fence(line) is not None), default=len(lines))
-    return lines[last + 1 :]
+def unfenced(text: str) -> str:
+    """What stands between the first fence of the text and its last; the whole text where there are no two."""
+    lines = text.split("\n")
+    fences = [number for number, line in enumerate(lines) if _fence(line) is not None]
+    return "\n".join(lines[fences[0] + 1 : fences[-1]]) if len(fences) > 1 else text
+
+
+def _fence(line: str) -> tuple[str, str] | None:
+    """The mark and the info string of a line that is a fence; None of one that is not."""
+    found = FENCE.match(line.rstrip())
+    return (found[1], found[2] or "") if found else None
+
+
+def _step(marks: list[str], line: str) -> None:
+    """Brings the marks of the open fences, outermost first, behind the line."""
+    fence = _fence(line)
+    if fence is not None and (fence[1] or not marks):
+        marks.append(fence[0])
+    elif marks and (closing := CLOSING.match(line)) and closing[1].startswith(marks[-1]):
+        # What stands behind a fence keeps it from closing the answer, but not a block in the answer's code.
+        if fence is not None or len(marks) > 1:
+            marks.pop()
+
+
+def _beginning(text: str) -> set[str]:
+    """The line that the text begins with, and the fences soon after it that no answer opens with by chance."""
+    first, *more = text.strip().split("\n")[: PROSE_LINES + 1]
+    return {first.strip(), *(line.strip() for line in more if (fence := _fence(line)) and fence[1])}
+
+
+def _opened(text: str) -> tuple[list[str], list[str]]:
+    """The marks of the fences that are open at the end, outermost first, and the lines from the outermost on."""
+    marks: list[str] = []
+    lines: list[str] = []
+    for line in text.splitlines():
+        _step(marks, line)
+        if marks:
+            lines.append(line)
+        else:
+            lines.clear()
+    return marks, lines

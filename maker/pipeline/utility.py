@@ -3,6 +3,7 @@
 No reasoning, no tools, no prose around code: editors put what comes straight into a file or a label.
 """
 
+import re
 from dataclasses import replace
 
 from maker.chat.types import (
@@ -11,6 +12,7 @@ from maker.chat.types import (
     Completion,
     Delta,
     Finish,
+    JsonObject,
     ReasoningDelta,
     TextDelta,
     ToolCallDelta,
@@ -21,13 +23,25 @@ from maker.models.model import Model
 from maker.pipeline import prompts
 from maker.pipeline.call import call
 from maker.pipeline.events import AnswerDelta
-from maker.pipeline.exact import FENCE, Exact, Thoughtless
-from maker.pipeline.purpose import STOP, Purpose, purpose
+from maker.pipeline.exact import Exact, Thoughtless, has_fence, is_open, unfenced
+from maker.pipeline.purpose import APPLY, EDIT_END, STOP, Purpose, purpose
 from maker.pipeline.work import Work
 
 TEMPERATURE = 0.0
 """Where the client sends none: what is asked for has one right answer."""
 EXACT: tuple[Purpose, ...] = ("edit", "apply", "prefill")
+FRAME = (
+    *APPLY,
+    "This is the prefix of the file:",
+    "This is the suffix of the file:",
+    "This is the code to rewrite:",
+    "The user's request is:",
+    "Please rewrite the entire code block above",
+    "You are an expert programmer. You will rewrite the above code",
+    EDIT_END,
+)
+"""How lines begin that clients put between the texts of an edit, each text in a fence of the client's."""
+BETWEEN = re.compile("^(?:{})".format("|".join(map(re.escape, FRAME))), re.MULTILINE)
 
 
 async def utility(work: Work) -> tuple[Completion, ...]:
@@ -100,7 +114,9 @@ class Cleaned:
         """What the client gets for the delta; an edit that is over ends here, whatever the model still says."""
         if isinstance(delta, ReasoningDelta | ToolCallDelta | Usage):
             return []
-        thought, exact = self._choices.setdefault(delta.choice, (Thoughtless(), self._exact()))
+        if delta.choice not in self._choices:
+            self._choices[delta.choice] = Thoughtless(), self._exact()
+        thought, exact = self._choices[delta.choice]
         if exact is not None and exact.done:
             return []
         if isinstance(delta, Finish):
@@ -119,19 +135,26 @@ class Cleaned:
     def _exact(self) -> Exact | None:
         if self._wanted not in EXACT or self._request.response_format:
             return None
-        last = self._request.messages[-1]
-        begun = str(last.get("content") or "") if last.get("role") == "assistant" else ""
-        asked = prompts.text_of(self._request.messages)
-        if self._wanted == "prefill" and not any(FENCE.match(line) for line in begun.splitlines()):
+        begun = _begun(self._request.messages[-1])
+        if self._wanted == "prefill" and not is_open(begun):
             return None
-        return Exact(begun, stop=STOP if STOP in asked else "", fences=_has_fences(asked, self._wanted))
+        asked = prompts.text_of(self._request.messages)
+        texts = _texts(asked, self._wanted)
+        stop = STOP if STOP in asked else ""
+        return Exact(begun, stop=stop, fences=any(map(has_fence, texts)), original=texts)
 
 
 def _text(text: str, choice: int) -> list[Delta]:
     return [TextDelta(text, choice)] if text else []
 
 
-def _has_fences(asked: str, wanted: Purpose | None) -> bool:
-    """Whether the code to edit has fences of its own, beside those that the client puts around what it sends."""
-    own = 4 if wanted == "apply" else 2 if STOP in asked else 6 if wanted == "edit" else 0
-    return sum(bool(FENCE.match(line)) for line in asked.splitlines()) > own
+def _begun(last: JsonObject) -> str:
+    """What the client wrote of the answer itself."""
+    return prompts.text_of([{**last, "role": "user"}]) if last.get("role") == "assistant" else ""
+
+
+def _texts(asked: str, wanted: Purpose | None) -> list[str]:
+    """What the client sent to be edited, without its own fences; all that it sent where it says nothing around it."""
+    if wanted == "prefill" and not BETWEEN.search(asked):
+        return [asked]
+    return [unfenced(text) for text in BETWEEN.split(asked)]

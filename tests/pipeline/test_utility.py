@@ -17,11 +17,24 @@ from tests.pipeline.support import TASK
 
 TITLE = "please reply with a title for the chat that is 3-4 words in length"
 APPLY = "ORIGINAL CODE:\n```\nx = 1\n```\n\nSUGGESTED EDIT:\n```\nx = 2\n```\n"
+EDIT = (
+    "The user has requested a section of code in a file to be rewritten.\n\nThis is the code to rewrite:\n"
+    '```markdown\n{}```\n\nThe user\'s request is: "say more"\n\nDO NOT output any natural language, only output the '
+    "code changes.\n\nHere is the rewritten code:"
+)
+MARKED = (
+    "```markdown\n# Title\n<START EDITING HERE>\n{}<STOP EDITING HERE>\n\nLast.\n```\n\nPlease rewrite the entire code "
+    'block above. When you get to "<STOP EDITING HERE>", end your response.\n'
+)
+MARKED_BEGUN = "Sure! Here's the entire code block:\n```markdown\n# Title\n<START EDITING HERE>\n"
+README = "# Title\n\n## Usage\n```bash\nnpm i\n```\n\n## License\nMIT\n"
+SELECTED = "The following installs it:\n\n```bash\nnpm i\n```\n\nHere it ends.\n"
+PLAIN = "## Use\n```\nmake\n```\n\nEnd.\n"
 GAP = Fill("x = ", "\n")
 
 
 def play(
-    models: list[ScriptedModel], text: str = TITLE, begun: str = "", **request: Any
+    models: list[ScriptedModel], text: str = TITLE, begun: Any = "", **request: Any
 ) -> tuple[Outcome, list[AnswerDelta]]:
     messages = [{"role": "user", "content": text}, *([{"role": "assistant", "content": begun}] if begun else [])]
     events: list[Event] = []
@@ -75,6 +88,44 @@ def test_an_edit_ends_with_its_fence_and_the_model_is_not_heard_out() -> None:
     assert outcome.completions[0].text == "x = 2\n"
     assert outcome.completions[0].finish_reason == "stop"
     assert sum(type(event.delta).__name__ == "Finish" for event in said) == 1
+
+
+def client_gets(said: str, asked: str, begun: Any = "") -> str:
+    outcome, _ = play([ScriptedModel("coder", [said])], asked, begun)
+    return outcome.completions[0].text
+
+
+def test_an_edit_that_adds_a_block_to_a_text_without_any_is_not_cut_off() -> None:
+    assert client_gets(f"{README}```\n", APPLY, "```\n") == README
+    assert client_gets(f"```markdown\n{README}```\n", EDIT.format("# Title\n")) == README
+
+
+def test_a_sentence_and_a_fence_of_the_selected_text_stay() -> None:
+    applied = f"ORIGINAL CODE:\n```\n{SELECTED}```\n\nSUGGESTED EDIT:\n```\nMore.\n```\n\nApply the SUGGESTED EDIT."
+    assert client_gets(f"{SELECTED}```\n", applied, "```\n") == SELECTED
+    assert client_gets(SELECTED, EDIT.format(SELECTED)) == SELECTED
+    assert client_gets(f"{SELECTED}<STOP EDITING HERE>\n", MARKED.format(SELECTED), MARKED_BEGUN) == SELECTED
+
+
+def test_what_the_prompt_says_around_the_selected_text_is_still_prose() -> None:
+    said = f"Here is the rewritten code:\n```markdown\n{SELECTED}```\n"
+    assert client_gets(said, EDIT.format(SELECTED)) == SELECTED
+
+
+def test_the_only_block_of_a_whole_file_is_seen_as_its_own() -> None:
+    assert client_gets(f"```markdown\n{PLAIN}```\n", EDIT.format(PLAIN)) == PLAIN
+
+
+def test_an_answer_that_goes_on_behind_a_closed_block_comes_whole() -> None:
+    said = "\n```python\n@b\ndef g(): ...\n```\n\nBoth work. Then:\n```sh\nmake\n```\n"
+    assert client_gets(said, TASK, "First:\n```python\n@a\ndef f(): ...\n```\n") == said
+
+
+@pytest.mark.parametrize("begun", ["```json\n", [{"type": "text", "text": "```json\n"}]])
+def test_a_fence_that_the_client_opened_is_not_opened_again_in_whatever_form_it_came(begun: Any) -> None:
+    assert client_gets("```json\n{}\n```\nHope this helps", TASK, begun) == "{}\n"
+    asked = "```json\n[]\n```\nMake it an object."
+    assert client_gets("```json\n{}\n```", asked, begun) == "{}\n"
 
 
 def test_a_schema_is_not_taken_for_an_edit() -> None:
