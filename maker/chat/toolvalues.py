@@ -9,6 +9,8 @@ from maker.chat.fields import MAX_DEPTH, is_deeper
 from maker.chat.types import JsonObject, ToolCall
 
 _SPACE = re.compile(r"\s*")
+_NAMES = ("name", "function", "tool_name")
+_ARGUMENTS = ("arguments", "parameters")
 
 
 def calls_of(value: Any, offered: Mapping[str, JsonObject], *, strict: bool) -> list[ToolCall] | None:
@@ -28,9 +30,9 @@ def _one(value: Any, offered: Mapping[str, JsonObject], *, strict: bool) -> Tool
         value = value["function"]
     if not isinstance(value, dict):
         return None
-    name = value.get("name") or value.get("function")
-    given = [key for key in ("arguments", "parameters") if key in value]
-    if strict and (not given or set(value) - {"name", "function", "arguments", "parameters", "id", "type"}):
+    name = next((value[key] for key in _NAMES if value.get(key)), None)
+    given = [key for key in _ARGUMENTS if key in value]
+    if strict and (not given or set(value) - {*_NAMES, *_ARGUMENTS, "id", "type", "tool_call_id"}):
         return None
     return call_of(name, value[given[0]] if given else {}, offered)
 
@@ -38,8 +40,7 @@ def _one(value: Any, offered: Mapping[str, JsonObject], *, strict: bool) -> Tool
 def call_of(name: Any, arguments: Any, offered: Mapping[str, JsonObject]) -> ToolCall | None:
     """The call, if the tool is offered and the arguments are an object, or JSON text of one."""
     if isinstance(arguments, str):
-        whole = decode(arguments, 0)
-        arguments = whole[1] if whole and not arguments[whole[0] :].strip() else None
+        arguments = whole(arguments)
     if not isinstance(name, str) or name not in offered or not isinstance(arguments, dict):
         return None
     return ToolCall("", name, render(arguments))
@@ -51,6 +52,11 @@ def typed(text: str, schema: object) -> Any:
     kinds = schema.get("type") if isinstance(schema, Mapping) else None
     if kinds is None or kinds == "string" or (isinstance(kinds, list) and "string" in kinds):
         return text
+    return whole(text)
+
+
+def whole(text: str) -> Any:
+    """The JSON value that the text is; the text itself where it is none."""
     value = decode(text, 0)
     return value[1] if value and not text[value[0] :].strip() else text
 

@@ -28,6 +28,21 @@ READ_ONLY = frozenset(
 _VERBS = ("read", "list", "find", "search", "get", "grep", "view", "git")
 BEHIND_A_SERVER = frozenset(name for name in READ_ONLY if name.startswith(_VERBS) and len(name) >= len("readfile"))
 """Editors put a server's name before an MCP tool's; shorter names end those of tools that do other things."""
+CHANGING = frozenset(
+    # Verbs before a name that reads: `rewrite_git_history`, `run_find_files`.
+    """
+    accept add alter amend append apply approve archive assign build cancel change checkout cherry clean cleanup clear
+    close commit compact configure convert copy cp create cut delete deploy destroy disable discard do drop edit empty
+    enable erase eval exec execute expire fill fix flush force forget format generate grant import init insert install
+    invoke kill launch lock make mark merge migrate modify move mutate mv nuke overwrite patch pop post prune publish
+    purge push put rebase record redo refactor refresh register reject remove rename reorder replace reset resolve
+    restart restore revert revoke rewrite rm rollback rotate run save schedule scrub send set shred spawn squash start
+    stash stop store submit swap switch sync toggle touch transform trash trigger trim truncate undelete undo
+    uninstall unlink unlock unset update upgrade upload upsert wipe write
+    """.split()
+)
+_PART = re.compile(r"[a-z0-9]+", re.IGNORECASE)
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
 def only_reads(tool: JsonObject, function: JsonObject, configured: Collection[str]) -> bool:
@@ -39,8 +54,18 @@ def only_reads(tool: JsonObject, function: JsonObject, configured: Collection[st
         annotations = holder.get("annotations")
         if isinstance(annotations, Mapping) and isinstance(annotations.get("readOnlyHint"), bool):
             return bool(annotations["readOnlyHint"])
-    parts = re.split(r"[^a-z0-9]+", function["name"].lower())
-    return name in READ_ONLY or any("".join(parts[start:]) in BEHIND_A_SERVER for start in range(1, len(parts)))
+    return name in READ_ONLY or _reads_behind_a_server(function["name"])
+
+
+def _reads_behind_a_server(name: str) -> bool:
+    starts = [part.start() for part in _PART.finditer(name)][1:]
+    return any(plain(name[start:]) in BEHIND_A_SERVER and _is_server(name[:start]) for start in starts)
+
+
+def _is_server(prefix: str) -> bool:
+    """Whether what stands before a name may be a server: it says no change, or `__` marks it off (`mcp__edit__`)."""
+    words = {word.lower() for word in _WORD.findall(prefix)}
+    return not words & CHANGING or (prefix.endswith("__") and not words <= CHANGING)
 
 
 def plain(name: str) -> str:

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,88 +10,8 @@ from hypothesis import strategies as st
 
 from maker.chat.toolcalls import Written, parse_calls
 from maker.chat.types import ToolCall
+from tests.chat.toolcall_forms import FORMS, JSON_FORMS, PYTHON_FORMS, TOOLS, XML_FORMS, Form, dumped
 
-
-def tool(name: str, **properties: Any) -> dict[str, Any]:
-    parameters = {"type": "object", "properties": properties}
-    return {"type": "function", "function": {"name": name, "parameters": parameters}}
-
-
-TOOLS = (
-    tool(
-        "write_file",
-        path={"type": "string"},
-        content={"type": "string"},
-        mode={"type": "integer"},
-        lines={"type": ["array", "null"]},
-    ),
-    tool("ls"),
-)
-Form = Callable[[str, dict[str, Any]], str]
-
-
-def dumped(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-def named(name: str, arguments: Any, key: str = "arguments") -> str:
-    return dumped({"name": name, key: arguments})
-
-
-def tagged(name: str, arguments: dict[str, Any], form: str) -> str:
-    return "".join(
-        form.format(key=key, value=value if isinstance(value, str) else dumped(value))
-        for key, value in arguments.items()
-    )
-
-
-PARAMETER = "<parameter={key}>\n{value}\n</parameter>\n"
-JSON_FORMS: dict[str, Form] = {
-    "hermes": lambda name, given: f"<tool_call>\n{named(name, given)}\n</tool_call>",
-    "hermes, never closed": lambda name, given: f"<tool_call>\n{named(name, given)}",
-    "arguments as a string": lambda name, given: f"<tool_call>{named(name, dumped(given))}</tool_call>",
-    "mistral": lambda name, given: f"[TOOL_CALLS] [{named(name, given)}]",
-    "mistral, later": lambda name, given: f"[TOOL_CALLS]{name}[ARGS]{dumped(given)}",
-    "granite": lambda name, given: f"<|tool_call|>[{named(name, given)}]<|/tool_call|>",
-    "llama": lambda name, given: f"<|python_tag|>{named(name, given, 'parameters')}<|eom_id|>",
-    "llama, bare": lambda name, given: named(name, given, "parameters"),
-    "llama, function": lambda name, given: f"<function={name}>{dumped(given)}</function>",
-    "fence": lambda name, given: f"```json\n{named(name, given)}\n```",
-    "fence of a marker": lambda name, given: f"```xml\n<tool_call>{named(name, given)}</tool_call>\n```",
-    "plain list": lambda name, given: f"[{named(name, given)}]",
-    "pretty": lambda name, given: json.dumps({"name": name, "arguments": given}, indent=2),
-    "openai": lambda name, given: dumped(
-        {"tool_calls": [{"type": "function", "function": {"name": name, "arguments": dumped(given)}}]}
-    ),
-    "deepseek": lambda name, given: (
-        f"<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>{name}\n```json\n{dumped(given)}\n```"
-        "<｜tool▁call▁end｜><｜tool▁calls▁end｜>"
-    ),
-    "deepseek, later": lambda name, given: (
-        f"<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>{name}<｜tool▁sep｜>{dumped(given)}<｜tool▁call▁end｜><｜tool▁calls▁end｜>"
-    ),
-    "harmony": lambda name, given: (
-        f"<|channel|>commentary to=functions.{name} <|constrain|>json<|message|>{dumped(given)}<|call|>"
-    ),
-}
-XML_FORMS: dict[str, Form] = {
-    "qwen3-coder": lambda name, given: (
-        f"<tool_call>\n<function={name}>\n{tagged(name, given, PARAMETER)}</function>\n</tool_call>"
-    ),
-    "function alone": lambda name, given: f"<function={name}>\n{tagged(name, given, PARAMETER)}</function>",
-    "invoke": lambda name, given: (
-        f'<function_calls>\n<invoke name="{name}">\n'
-        + tagged(name, given, '<parameter name="{key}">{value}</parameter>\n')
-        + "</invoke>\n</function_calls>"
-    ),
-    "glm": lambda name, given: (
-        f"<tool_call>{name}\n"
-        + tagged(name, given, "<arg_key>{key}</arg_key>\n<arg_value>{value}</arg_value>\n")
-        + "</tool_call>"
-    ),
-    "element": lambda name, given: f"<{name}>\n{tagged(name, given, '<{key}>{value}</{key}>')}</{name}>",
-}
-FORMS = JSON_FORMS | XML_FORMS
 PROSE = st.text(st.characters(exclude_characters='<>[]{}`|"\r\x1c\x1d\x1e\x85\u2028\u2029', exclude_categories=["Cs"]))
 """Words around a call, without what could open one."""
 VALUE = st.text(st.characters(exclude_categories=["Cs"]))
@@ -150,6 +69,20 @@ def test_values_between_tags_are_text_unless_the_schema_says_otherwise(
     assert [(call.name, arguments_of(call)) for call in read.calls] == [("write_file", given)]
 
 
+@pytest.mark.parametrize("form", PYTHON_FORMS.values(), ids=PYTHON_FORMS)
+@given(before=PROSE, content=VALUE, mode=st.integers(-(2**53), 2**53), lines=JSON_VALUES)
+@settings(max_examples=40, deadline=None)
+def test_values_written_in_python_are_what_python_reads(
+    form: Form, before: str, content: str, mode: int, lines: Any
+) -> None:
+    given = {"content": content, "mode": mode, "lines": lines}
+    if "```" in dumped(given) and "```" in form("write_file", {}):
+        return  # a fence within a fence has no one meaning
+    read = parse_calls(f"{before}\n{form('write_file', given)}", TOOLS)
+    assert [(call.name, arguments_of(call)) for call in read.calls] == [("write_file", given)]
+    assert not read.imitates
+
+
 @given(
     st.text()
     | st.text(alphabet='<>{}[]"`\n\\ :,=|/｜▁abcls_tool')
@@ -168,7 +101,11 @@ def test_nothing_that_is_read_raises_and_text_without_calls_is_kept(text: str) -
 PIECES = [form("ls", {}) for form in FORMS.values()]
 
 
-@given(st.lists(st.sampled_from([*PIECES, "\n", "```", "<tool_call>", "</tool_call>", '{"name": "ls"', "</function>"])))
+@given(
+    st.lists(
+        st.sampled_from([*PIECES, "\n", "```", "<tool_call>", "</tool_call>", '{"name": "ls"', "</function>", "[ls("])
+    )
+)
 @settings(max_examples=200, deadline=None)
 def test_mixed_up_formats_call_only_what_is_offered(pieces: list[str]) -> None:
     read = parse_calls("".join(pieces), TOOLS)
@@ -184,48 +121,29 @@ def test_mixed_up_formats_call_only_what_is_offered(pieces: list[str]) -> None:
         '[TOOL_CALLS]ls[ARGS]{}[TOOL_CALLS]ls[CALL_ID]x1[ARGS]{"a": 1}',
         '<|python_tag|>{"name": "ls", "parameters": {}}; {"name": "ls", "parameters": {"a": 1}}',
         '<function=ls></function><function=ls>{"a": 1}</function>',
+        '[TOOL_CALLS]ls{}[TOOL_CALLS]ls{"a": 1}',
+        '<TOOLCALL>[{"name": "ls", "arguments": {}}, {"name": "ls", "arguments": {"a": 1}}]</TOOLCALL>',
+        "<|tool_calls_section_begin|><|tool_call_begin|>functions.ls:0<|tool_call_argument_begin|>{}<|tool_call_end|>"
+        '<|tool_call_begin|>functions.ls:1<|tool_call_argument_begin|>{"a": 1}<|tool_call_end|>'
+        "<|tool_calls_section_end|>",
+        '<｜DSML｜function_calls><｜DSML｜invoke name="ls"></｜DSML｜invoke><｜DSML｜invoke name="ls">'
+        '<｜DSML｜parameter name="a" string="false">1</｜DSML｜parameter></｜DSML｜invoke></｜DSML｜function_calls>',
+        "[ls(), ls(a=1)]",
+        "<|tool_call_start|>[ls(), ls(a=1)]<|tool_call_end|>",
+        "```tool_code\nls()\nprint(ls(a=1))\n```",
+        'Action: ls\nAction Input: {}\nAction: ls\nAction Input: {"a": 1}',
+        "<function_calls><invoke name=ls></invoke></function_calls>\n"
+        '<function_calls><invoke name=ls>{"a": 1}</invoke></function_calls>',
     ],
 )
 def test_several_calls_keep_their_order(text: str) -> None:
-    assert [arguments_of(call) for call in parse_calls(text, TOOLS).calls] == [{}, {"a": 1}]
+    read = parse_calls(text, TOOLS)
+    assert ([arguments_of(call) for call in read.calls], read.imitates) == ([{}, {"a": 1}], False)
 
 
 def test_what_is_written_behind_a_call_is_dropped() -> None:
     text = 'Looking.\n<tool_call>{"name": "ls"}</tool_call>\nThe folder holds three files.'
     assert parse_calls(text, TOOLS) == Written("Looking.", (ToolCall("", "ls", "{}"),))
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        '<tool_call>{"name": "ls", "arguments": {}</tool_call>',
-        '<tool_call>{"name": "ls", "arguments": [1]}</tool_call>',
-        '<tool_call>{"name": "ls", "arguments": {"a": NaN}}</tool_call>',
-        '<tool_call>{"name": "ls"}</tool_call>\n<tool_call>{"name": "l</tool_call>',
-        "<function=ls><parameter=path>a",
-        "[TOOL_CALLS] ls",
-        '{"name": "nothing", "arguments": {}}',
-        '```json\n{"name": "nothing", "arguments": {}}\n```',
-    ],
-)
-def test_what_only_looks_like_a_call_is_an_imitation(text: str) -> None:
-    assert parse_calls(text, TOOLS).imitates
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Models write `<tool_call>` before a call.",
-        'It looks like this:\n```python\nsend("<tool_call>")\n{"name": "ls", "arguments": {}}\n```\nThat is all.',
-        '```json\n{"name": "left-pad", "version": "1.0.0"}\n```',
-        '{"tools": [\n{"name": "ls", "parameters": {}}\n]}',
-        'A list:\n[1, 2, {"name": "ls"}]',
-        "<p>\nHTML\n</p>",
-        "",
-    ],
-)
-def test_text_about_calls_and_other_json_is_text(text: str) -> None:
-    assert parse_calls(text, TOOLS) == Written(text)
 
 
 def test_a_value_that_is_not_what_the_schema_says_stays_text_for_the_schema_to_refuse() -> None:
@@ -239,7 +157,74 @@ def test_code_that_holds_closing_tags_is_not_cut_there() -> None:
     assert arguments_of(parse_calls(text, TOOLS).calls[0]) == {"content": content}
 
 
+def test_dsml_says_itself_which_values_are_text() -> None:
+    text = (
+        '<｜DSML｜invoke name="write_file"><｜DSML｜parameter name="mode" string="true">7</｜DSML｜parameter>'
+        '<｜DSML｜parameter name="content" string="false">{"a": 1}</｜DSML｜parameter></｜DSML｜invoke>'
+    )
+    assert arguments_of(parse_calls(text, TOOLS).calls[0]) == {"mode": "7", "content": {"a": 1}}
+
+
+def test_python_may_hold_the_constants_of_json() -> None:
+    text = "[write_file(path=\"a\", lines=null, mode=-1), ls(a=true, b=[false, {'c': 1.5}])]"
+    assert [arguments_of(call) for call in parse_calls(text, TOOLS).calls] == [
+        {"path": "a", "lines": None, "mode": -1},
+        {"a": True, "b": [False, {"c": 1.5}]},
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Step one.\n[ls()] lists.", "[link](ls())", "[ls(1)]", "x = [ls()]", "[ls() for _ in range(3)]", "[ls(a=b)]"],
+)
+def test_other_brackets_than_a_list_of_calls_are_no_call(text: str) -> None:
+    assert parse_calls(text, TOOLS).calls == ()
+
+
+def test_a_list_with_one_call_that_is_not_offered_calls_nothing() -> None:
+    assert parse_calls("[ls(), rm(path='/')]", TOOLS) == Written("[ls(), rm(path='/')]", (), imitates=True)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["b'x'", "{1, 2}", "1j", "1e999", "f'{x}'", "open('x')", "{1: 2}", "...", "'\\d' 'x' +", "**{}", "9" * 5000],
+)
+def test_python_that_is_no_json_value_is_not_read(value: str) -> None:
+    read = parse_calls(f"<|tool_call_start|>[ls(a={value})]<|tool_call_end|>", TOOLS)
+    assert (read.calls, read.imitates) == ((), True)
+
+
+def test_python_with_an_unknown_escape_is_read_without_a_warning() -> None:
+    assert arguments_of(parse_calls(r"[ls(a='\d')]", TOOLS).calls[0]) == {"a": r"\d"}
+
+
 LOOPS = ['{"', "[1,\n", "<tool_call>", '{"name": ', "<function=ls><parameter=a>", "`", "```\n", " ", "\n ", "\n```\n{"]
+LOOPS += [
+    "[ls(",
+    "\n[ls(",
+    "\n[ls(a='",
+    "\n[ls(a=1)]x",
+    "[ls(a=" + "(" * 90,
+    "\nAction:",
+    "\nAction: ls\n",
+    "Action: a\nAction Input:",
+]
+LOOPS += [
+    "functools[",
+    "<|tool_call_begin|>",
+    "<|tool_call_begin|>a",
+    "<|start|>assistant to=a ",
+    "<｜DSML｜invoke name=ls>",
+]
+LOOPS += [
+    "\n```tool_code\nls(",
+    "<|tool_call_start|>[ls(a='''",
+    " to=functions.a",
+    "a[ARGS]",
+    "<tool_call>\n```",
+    "</tool_call>",
+]
+LOOPS += ["<arg_key>", "<tool_call> a", "a\n", "}", "-", "<|tool_call_start|>[ls(a=" + "-" * 200]
 
 
 @pytest.mark.parametrize("loop", LOOPS)

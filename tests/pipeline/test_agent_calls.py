@@ -25,7 +25,9 @@ READING = {
     "Cline": "read_file list_files search_files list_code_definition_names ask_followup_question attempt_completion",
     "Codex": "view_image update_plan request_user_input get_goal list_mcp_resources",
     "Claude Code": "Read Glob Grep LS WebFetch WebSearch TodoWrite BashOutput AskUserQuestion",
-    "MCP": "maker_search_code mcp__files__read_text_file git_git_status git_diff_staged filesystem_list_directory",
+    "MCP": "maker_search_code mcp__files__read_text_file git_git_status git_diff_staged filesystem_list_directory "
+    "server_read_file mcp__server__read_file mcp__code_edit__readFile mcp__run__list_files code-edit__read_file "
+    "postgres.list_files settings_read_file updates_search_code desktop-commander_read_multiple_files",
 }
 WRITING = {
     "Continue": "create_new_file run_terminal_command edit_existing_file single_find_and_replace multi_edit "
@@ -36,6 +38,10 @@ WRITING = {
     "Codex": "exec_command write_stdin apply_patch shell local_shell create_goal update_goal multi_agent_v1",
     "Claude Code": "Bash Edit Write NotebookEdit Task KillShell",
     "MCP": "git_commit git_git_checkout mark_read delete_list clear_diagnostics delete_question write_file move_file",
+    "MCP, ending like one that reads": "rewrite_git_history repo_clear_git_history delete_search_files run_find_files "
+    "mcp__server__delete_search_files mcp__git__rewrite_git_history delete__search_files server.purge.list_files "
+    "repoClear_git_history removeOld-git-log apply_git_diff replace_find_files overwrite_git_log install_read_skill "
+    "exec_search_code git_commit_git_status save_and_get_file_info EDIT_GIT_HISTORY",
 }
 
 
