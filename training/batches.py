@@ -15,8 +15,8 @@ from queue import Empty
 import numpy as np
 import numpy.typing as npt
 
-from training.real import kept
-from training.roles import NOTHING, Family, samples
+from training.review import kept
+from training.roles import Family, samples
 from training.sample import Sample
 from training.tokenizer import Tokenizer
 
@@ -30,12 +30,8 @@ SEGMENT = 200
 """Steps after which the stream of samples starts anew with a seed of its own, so that a run can go on there."""
 AHEAD = 24
 """Batches made in advance at most."""
-FREE = 0.1
-"""Weight of a token of an answer's free choice, where the sample says what is none."""
 
 Ints = npt.NDArray[np.int64]
-Encoded = tuple[list[int], list[int], list[float]]
-"""Ids of what is shown, ids of the answer, and a weight for each of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +56,8 @@ class Stream:
     slip_from: int
     slip: float
     context: int
-    real: Path | None = None
-    """The folder of what the trained models do; validators are shown simulated evidence where left out."""
+    live: Path | None = None
+    """The file of live runs; validators are shown simulated ones where left out."""
 
 
 def conversation(messages: Sequence[dict]) -> str:  # type: ignore[type-arg]
@@ -70,27 +66,17 @@ def conversation(messages: Sequence[dict]) -> str:  # type: ignore[type-arg]
     return f"{said}<|im_start|>assistant\n"
 
 
-def encoded(tokenizer: Tokenizer, sample: Sample) -> Encoded:
-    """The ids of what is shown, those of the answer with its end, and the weight of each of the latter."""
-    said = tokenizer.encode(sample.answer)
-    shown = tokenizer.encode(conversation(sample.messages))
-    return shown, [*said, tokenizer.ids["<|im_end|>"]], [*weights(tokenizer, sample, said), sample.weight]
-
-
-def weights(tokenizer: Tokenizer, sample: Sample, said: Sequence[int]) -> Iterator[float]:
-    """The weight of each token of the answer; one that begins in what is known counts whole."""
-    at = 0
-    for token in said:
-        free = sample.known and not any(start <= at < end for start, end in sample.known)
-        yield sample.weight * (FREE if free else 1.0)
-        at += len(tokenizer.tokens[token])
+def encoded(tokenizer: Tokenizer, sample: Sample) -> tuple[list[int], list[int]]:
+    """The ids of what is shown, and of the answer with its end."""
+    end = tokenizer.ids["<|im_end|>"]
+    return tokenizer.encode(conversation(sample.messages)), [*tokenizer.encode(sample.answer), end]
 
 
 def segment(stream: Stream, number: int, tokenizer: Tokenizer) -> Iterator[Batch]:
     """The batches of one segment."""
     slip = stream.slip if number * SEGMENT >= stream.slip_from else 0.0
     seed = stream.seed * 1_000_003 + number
-    drawn = samples(stream.family, seed, slip=slip, real=kept(stream.real, stream.seed) if stream.real else NOTHING)
+    drawn = samples(stream.family, seed, slip=slip, live=kept(stream.live) if stream.live else ())
     made = pooled(drawn, tokenizer, stream.context, random.Random(f"batches {seed}"))
     return itertools.islice(made, min(SEGMENT, stream.steps - number * SEGMENT))
 
@@ -98,13 +84,16 @@ def segment(stream: Stream, number: int, tokenizer: Tokenizer) -> Iterator[Batch
 def pooled(drawn: Iterator[Sample], tokenizer: Tokenizer, context: int, rng: random.Random) -> Iterator[Batch]:
     """Batches of samples of about one length each, in random order; what is longer than the context is left out."""
     while True:
-        pool = [encoded(tokenizer, sample) for sample in itertools.islice(drawn, POOLED)]
+        pool = [(*encoded(tokenizer, sample), sample.weight) for sample in itertools.islice(drawn, POOLED)]
         pool = sorted(
             (one for one in pool if len(one[0]) + len(one[1]) <= context), key=lambda one: len(one[0]) + len(one[1])
         )
         groups = list(grouped(pool))
         rng.shuffle(groups)
         yield from map(batch, groups)
+
+
+Encoded = tuple[list[int], list[int], float]
 
 
 def grouped(pool: Sequence[Encoded]) -> Iterator[list[Encoded]]:
@@ -133,13 +122,13 @@ def batch(group: Sequence[Encoded]) -> Batch:
     wanted: list[int] = []
     weights: list[float] = []
     real = 0
-    for row, (shown, said, each) in enumerate(group):
+    for row, (shown, said, weight) in enumerate(group):
         whole = [*shown, *said[:-1]]
         tokens[row, : len(whole)] = whole
         start = row * length + len(shown) - 1
         at += range(start, start + len(said))
         wanted += said
-        weights += each
+        weights += [weight] * len(said)
         real += len(whole)
     return Batch(tokens, np.array(at), np.array(wanted), np.array(weights, np.float32), real)
 

@@ -1,4 +1,4 @@
-"""`python -m training`: from nothing to the three models' files, by one seeded command.
+"""`python -m training`: from nothing to the two models' files, by one seeded command.
 
 Samples are generated, the tokenizer is learnt, each family is trained and evaluated, the files are written.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from training import batches, real
+from training import batches, live
 from training.evaluate import evaluate
 from training.export import KINDS, Origin, data_version, export
 from training.roles import Family
@@ -28,19 +28,18 @@ PHASES: dict[str, tuple[Phase, ...]] = {
         Phase(3400, 4e-3, 2e-4),
         Phase(3600, 2.5e-3, 5e-5),
         Phase(1600, 2e-3, 5e-5),
-        Phase(1000, 1.2e-3, 5e-5),
-        Phase(400, 5e-4, 3e-5, slip=0.28),
+        Phase(600, 5e-4, 3e-5, slip=0.22),
     ),
     "helper": (Phase(1200, 2.5e-3, 5e-5), Phase(1200, 1.5e-3, 3e-5), Phase(3600, 2e-3, 3e-5), Phase(600, 1e-3, 5e-5)),
-    "tester": (Phase(1600, 1.5e-3, 3e-5),),
-    "verdicts": (Phase(600, 1e-3, 2e-5),),
+    "verdicts": (Phase(600, 6e-4, 2e-5),),
 }
-"""The trainings, in this order. In the coder's last phase a part of its answers is wrong on purpose; then the helper,
-who learns every other role; the tester, who goes on from there; then the helper again, on verdicts over what live runs
-of all three show."""
-FAMILY: dict[str, Family] = {"coder": "coder", "helper": "helper", "tester": "tester", "verdicts": "helper"}
-LAST: dict[Family, str] = {"coder": "coder", "tester": "tester", "helper": "verdicts"}
+"""The trainings, in this order. In the coder's last phase a part of its answers is wrong on purpose; then the helper;
+then the helper again, on verdicts over what live runs of both show."""
+FAMILY: dict[str, Family] = {"coder": "coder", "helper": "helper", "verdicts": "helper"}
+FAMILIES: tuple[Family, ...] = ("coder", "helper")
+LAST: dict[Family, str] = {"coder": "coder", "helper": "verdicts"}
 """The training that a family's files come from."""
+LIVE = "live.jsonl"
 HELD_OUT = 300
 
 
@@ -78,13 +77,12 @@ def learnt(path: Path, seed: int) -> Tokenizer:
 def recipe(name: str, seed: int, part: float, folder: Path) -> Recipe:
     """A training; with a part of the steps, each phase is shorter by that factor.
 
-    The helper begins with what the coder has learnt after its first phase: to read a request and to copy a name; the
-    tester with what the helper has learnt.
+    The helper begins with what the coder has learnt after its first phase: to read a request and to copy a name.
     """
     phases = shortened(PHASES[name], part)
-    first = phase_end("coder", shortened(PHASES["coder"], part)[0].steps)
-    starts = {"helper": first, "tester": "helper.pt", "verdicts": "helper.pt"}
-    return Recipe(name, FAMILY[name], seed, phases, starts.get(name), folder if name == "verdicts" else None)
+    starts = {"helper": phase_end("coder", shortened(PHASES["coder"], part)[0].steps), "verdicts": "helper.pt"}
+    live = folder / LIVE if name == "verdicts" else None
+    return Recipe(name, FAMILY[name], seed, phases, starts.get(name), live)
 
 
 def shortened(phases: tuple[Phase, ...], part: float) -> tuple[Phase, ...]:
@@ -109,8 +107,8 @@ def make(name: str, tokenizer: Tokenizer, given: argparse.Namespace) -> None:
         with log.open("a", encoding="utf-8") as file:
             file.write(f"{time.strftime('%H:%M:%S')} {line}\n")
 
-    if how.real:
-        real.make(how.real, given.part, given.seed)
+    if how.live and not how.live.exists():
+        live.make(given.out, round(live.TASKS * given.part), given.seed, how.live)
     report(f"{name}: {how.steps} steps, seed {how.seed}, data {data_version()[:12]}, {os.cpu_count()} cores")
     model = train(how, tokenizer, given.out, report)
     report(f"{name}: held-out {json.dumps(evaluate(how.family, model, tokenizer, HELD_OUT, 2))}")

@@ -9,7 +9,7 @@ import signal
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 
-from training import evidence, helper, inputs
+from training import evidence, inputs
 from training.batches import conversation
 from training.model import Decoder
 from training.roles import Family, samples
@@ -22,8 +22,6 @@ from training.tokenizer import Tokenizer
 
 FENCE = re.compile(r"```python\n(.*?)\n```", re.DOTALL)
 GIGABYTE = 1 << 30
-TESTS = 400
-"""Tokens of a tester's answer at most."""
 START_S, CASE_S = 60, 5
 """Seconds until the first program is judged at most, and for each."""
 
@@ -31,7 +29,7 @@ START_S, CASE_S = 60, 5
 def evaluate(family: Family, model: Decoder, tokenizer: Tokenizer, count: int, seed: int) -> dict[str, float]:
     """Shares between 0 and 1, by name; greedy answers to `count` held-out tasks or samples."""
     model.eval()
-    found = {"coder": _coder, "tester": _tester, "helper": _helper}[family](model, tokenizer, count, seed)
+    found = _coder(model, tokenizer, count, seed) if family == "coder" else _helper(model, tokenizer, count, seed)
     model.train()
     return {name: round(value, 3) for name, value in found.items()}
 
@@ -48,28 +46,6 @@ def _coder(model: Decoder, tokenizer: Tokenizer, count: int, seed: int) -> dict[
         **{split: mean(one) for split, one in shares.items()},
         **_exact(model, tokenizer, "coder", count, seed),
     }
-
-
-def _tester(model: Decoder, tokenizer: Tokenizer, count: int, seed: int) -> dict[str, float]:
-    made = tasks(seed, HELD)
-    asked = [next(made) for _ in range(count)]
-    rng = random.Random(seed)
-    texts = answers(model, tokenizer, [helper.tester(rng, one) for one in asked], TESTS)
-    told = [(one, check) for one, text in zip(asked, texts, strict=True) for check in checks(text)]
-    return {"checks": len(told) / count, "right": mean(apart(_holds, told))}
-
-
-def checks(answer: str) -> list[str]:
-    """The checks of a tester's answer; none where it is no tests."""
-    try:
-        return [str(one) for one in json.loads(answer)["checks"]]
-    except (ValueError, KeyError, TypeError):
-        return []
-
-
-def _holds(task: Task, check: str) -> bool:
-    exec(check, {task.name: evidence.load(task.sources[0], task.name)})
-    return True
 
 
 def _helper(model: Decoder, tokenizer: Tokenizer, count: int, seed: int) -> dict[str, float]:

@@ -23,8 +23,6 @@ MAX_INPUTS = 6
 MAX_CANDIDATES = 9
 K = 3
 """As the tiny profile is configured."""
-CALLS, CHECKS = 4, 6
-"""That a tester writes; the calls of its checks are run too, up to MAX_INPUTS in all."""
 
 LOOP = re.compile(r"while (.*):$", re.MULTILINE)
 TURNS = 3000
@@ -106,13 +104,13 @@ def write(task: Task, rng: random.Random, wrong: float = 0.0) -> Written:
     reference = load(task.sources[0], task.name)
     known: dict[str, tuple[object, ...]] = {}
     for number in range(24):
-        args = arguments(task.kinds, task.constants, rng, edge=number == CALLS - 1)
+        args = arguments(task.kinds, task.constants, rng, edge=number == 5)
         known.setdefault(call(task.name, args), args)
-        if len(known) == CALLS:
+        if len(known) == MAX_INPUTS:
             break
     calls = tuple(known)
     expected: dict[str, tuple[str, object]] = {}
-    for _ in range(3 * CHECKS):
+    for _ in range(8):
         args = arguments(task.kinds, task.constants, rng, small=True)
         said = call(task.name, args)
         if said in known and said not in calls:
@@ -127,7 +125,7 @@ def write(task: Task, rng: random.Random, wrong: float = 0.0) -> Written:
         if rng.random() < wrong:
             result = corrupted(result, rng)
         expected[f"assert {said} == {result!r}"] = (said, result)
-        if len(expected) == CHECKS:
+        if len(expected) == 3:
             break
     return Written(calls, tuple(expected), known, expected)
 

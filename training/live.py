@@ -11,8 +11,8 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack, ExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
@@ -38,7 +38,6 @@ from training.conversation import PROFILE, opened
 from training.evidence import call, load, observe
 from training.inputs import arguments
 from training.review import Judged, Shown, culprit
-from training.roles import FAMILIES
 from training.served import Server, serving
 from training.tasks import tasks
 from training.template import Task
@@ -46,7 +45,7 @@ from training.template import Task
 HIDDEN = 14
 """Sets of arguments that say whether a program is right."""
 TASKS = 900
-PORTS = (18940, 18941, 18942)
+PORTS = (18940, 18941)
 SIDE_BY_SIDE = 3
 """Runs at a time: the coder has four slots."""
 ACCEPTED = '{"accepted": true, "findings": []}'
@@ -130,30 +129,26 @@ async def _work(numbered: Numbered, seed: int, tools: Tools, sandbox: Sandbox, f
             print(f"live: {number + 1} tasks, {time.monotonic() - begun:.0f} s", flush=True)
 
 
-def make(folder: Path, count: int, seed: int, out: Path, ports: Sequence[int] = PORTS) -> None:
+def make(folder: Path, count: int, seed: int, out: Path, ports: tuple[int, int] = PORTS) -> None:
     """The file of live runs, of the 8-bit forms of the models in the folder."""
-    files = {family: folder / f"{family}-q8_0.gguf" for family in FAMILIES}
-    with ExitStack() as stack:
-        found = {one: stack.enter_context(serving(files[one], port)) for one, port in zip(FAMILIES, ports, strict=True)}
-        coder, tester, helper = (found[one] for one in FAMILIES)
-        servers = {"coder": coder, "gpt-oss": tester, "planner": helper, "voter": helper}
+    ours, theirs = (folder / f"{family}-q8_0.gguf" for family in ("coder", "helper"))
+    with serving(ours, ports[0]) as coder, serving(theirs, ports[1]) as helper:
+        servers = {"coder": coder, "planner": helper, "gpt-oss": helper, "voter": helper}
         partial = out.with_suffix(".part")
         asyncio.run(produce(count, seed, servers, partial))
         partial.replace(out)
 
 
 def main() -> None:
-    """Serve the models and run."""
+    """Serve both models and run."""
     parser = argparse.ArgumentParser(prog="python -m training.live", description=__doc__)
     parser.add_argument("--tasks", type=int, default=TASKS)
     parser.add_argument("--seed", type=int, default=20)
-    parser.add_argument(
-        "--ports", type=int, nargs=3, default=PORTS, help="of the coder's, the tester's and the helper's server"
-    )
+    parser.add_argument("--ports", type=int, nargs=2, default=PORTS, help="of the coder's and the helper's server")
     parser.add_argument("--models", type=Path, default=Path(".build/training"), help="where the models' files are")
     parser.add_argument("out", type=Path, help="the file to write")
     given = parser.parse_args()
-    make(given.models, given.tasks, given.seed, given.out, given.ports)
+    make(given.models, given.tasks, given.seed, given.out, tuple(given.ports))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from maker.pipeline.validate import failures, listed, report
 from maker.pipeline.values import Finding
 from maker.sandbox.values import Call, Evidence, Input
 from training.conversation import PROFILE, Conversation, asked, told
-from training.evidence import Failed, Written, candidate, evidence, vote, write, wrong_program
+from training.evidence import Failed, candidate, evidence, vote, write, wrong_program
 from training.template import Task
 
 TRIES = 3
@@ -47,10 +47,10 @@ def kept(path: Path) -> tuple[Shown, ...]:
     return (*found, *(one for one in found if not one.judged.right))
 
 
-def judged(rng: random.Random, task: Task, written: Written | None = None) -> Judged:
-    """A right or a wrong program, its vote, and what it does on a tester's inputs: `written` by a model, else drawn."""
+def judged(rng: random.Random, task: Task) -> Judged:
+    """A right or a wrong program, its vote, and what it does on a tester's inputs."""
     right, signature, votes = vote(rng)
-    written = written or write(task, rng, wrong=rng.choice(MISTAKEN))
+    written = write(task, rng, wrong=rng.choice(MISTAKEN))
     for left in reversed(range(TRIES)):
         source = rng.choice(task.sources) if right else wrong_program(task, rng)
         if source is not None:

@@ -7,22 +7,20 @@ reviewer, reflection or voter. `prompts_digest()` is what belongs into the GGUF'
 """
 
 import random
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 from maker.pipeline import prompts
 from training import helper, outside
 from training.conversation import PROFILE, asked, opened
-from training.evidence import Written, wrong_program
+from training.evidence import wrong_program
 from training.review import Shown, revision
 from training.sample import Sample
 from training.split import HELD
 from training.tasks import task
 from training.template import Task
 
-Family = Literal["coder", "tester", "helper"]
-FAMILIES: tuple[Family, ...] = ("coder", "tester", "helper")
+Family = Literal["coder", "helper"]
 
 OUTSIDE = 0.07
 """Share of the coder's requests that it can only decline."""
@@ -37,24 +35,8 @@ WRITERS: dict[Callable[[random.Random, Task], Sample], float] = {
 }
 JUDGES: dict[Callable[[Shown], Sample], float] = {helper.reviewer: 0.20, helper.reflection: 0.17}
 """Shares of the helper's roles."""
-JUDGING = 0.7
-"""Share of the judges once there is something real for them to see: the others are only not to be forgotten then."""
-LIVE = 0.4
+LIVE = 0.9
 """Share of what judges are shown that comes from live runs, where there are any."""
-
-
-@dataclass(frozen=True, slots=True)
-class Real:
-    """What the trained models do on training tasks: whole runs, and what the tester writes."""
-
-    runs: tuple[Shown, ...] = ()
-    tests: tuple[tuple[Task, Written], ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.runs or self.tests)
-
-
-NOTHING = Real()
 
 
 def prompts_digest() -> str:
@@ -63,7 +45,7 @@ def prompts_digest() -> str:
 
 
 def samples(
-    family: Family, seed: int, *, held: bool = False, slip: float = 0.0, real: Real = NOTHING
+    family: Family, seed: int, *, held: bool = False, slip: float = 0.0, live: Sequence[Shown] = ()
 ) -> Iterator[Sample]:
     """Samples without end; `held` asks for held-out tasks, `slip` is the share of wrong coder answers."""
     rng = random.Random(f"{family} {seed} {held}")
@@ -73,20 +55,16 @@ def samples(
         one = task(rng, HELD[number % len(HELD)] if held else "train")
         if family == "coder":
             yield coder(rng, one, slip)
-        elif family == "tester":
-            yield helper.tester(rng, one)
         else:
-            yield helped(rng, one, real)
+            yield helped(rng, one, live)
 
 
-def helped(rng: random.Random, one: Task, real: Real) -> Sample:
+def helped(rng: random.Random, one: Task, live: Sequence[Shown]) -> Sample:
     """A sample of one of the helper's roles."""
-    if rng.random() < (1 - JUDGING if real else sum(WRITERS.values())):
+    if rng.random() < sum(WRITERS.values()):
         return rng.choices(list(WRITERS), list(WRITERS.values()))[0](rng, one)
     judge = rng.choices(list(JUDGES), list(JUDGES.values()))[0]
-    if real.runs and rng.random() < LIVE:
-        return judge(rng.choice(real.runs))
-    return judge(helper.simulated(rng, *(rng.choice(real.tests) if real.tests else (one,))))
+    return judge(rng.choice(live) if live and rng.random() < LIVE else helper.simulated(rng, one))
 
 
 def coder(rng: random.Random, one: Task, slip: float) -> Sample:

@@ -11,6 +11,3 @@ class Sample:
     messages: tuple[dict, ...]  # type: ignore[type-arg]
     answer: str
     weight: float = 1.0
-    known: tuple[tuple[int, int], ...] = ()
-    """Where in the answer (first character, one behind the last) stands what the request determines; empty for
-    everywhere. The rest is free choice, which can only be guessed: it counts a little."""

@@ -17,8 +17,6 @@ from maker.config import Config, Home
 from maker.engine import argv
 
 PORT = 18930
-WARM = 0.8
-"""What testers are asked at."""
 LONGEST = 200
 """Tokens of an answer at most."""
 
@@ -41,13 +39,6 @@ class Server:
         """The likeliest answer."""
         asked = {"messages": list(messages), "temperature": 0, "max_tokens": LONGEST}
         return str(self._post("/v1/chat/completions", asked)["choices"][0]["message"]["content"])
-
-    def tests(self, messages: Sequence[dict[str, Any]], form: dict[str, Any], limit: int, seed: int) -> str:
-        """A tester's reply, as a run asks for it."""
-        asked = {"messages": list(messages), "response_format": form, "max_tokens": limit, "seed": seed}
-        return str(
-            self._post("/v1/chat/completions", {**asked, "temperature": WARM})["choices"][0]["message"]["content"]
-        )
 
     def _post(self, path: str, asked: dict[str, Any]) -> dict[str, Any]:
         answer = self.client.post(path, json=asked)

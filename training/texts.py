@@ -7,7 +7,7 @@ from training.roles import samples
 
 
 def corpus(n: int, seed: int) -> list[str]:
-    """About n texts: the messages and answers of coder's and helper's samples."""
+    """About n texts: the messages and answers of both families' samples."""
     return list(islice(_texts(seed), n))
 
 

@@ -59,8 +59,8 @@ class Recipe:
     phases: tuple[Phase, ...]
     start: str | None = None
     """The checkpoint whose parameters it begins with; random ones where left out."""
-    real: Path | None = None
-    """The folder of what the trained models do, for those who judge it."""
+    live: Path | None = None
+    """The file of live runs, for those who judge them."""
 
     @property
     def steps(self) -> int:
@@ -80,7 +80,7 @@ class Recipe:
     def stream(self, context: int) -> Stream:
         """Where its batches come from: answers slip in the last phase only."""
         slip_from = (0, *self.ends)[-2]
-        return Stream(self.family, self.seed, self.steps, slip_from, self.phases[-1].slip, context, self.real)
+        return Stream(self.family, self.seed, self.steps, slip_from, self.phases[-1].slip, context, self.live)
 
 
 def phase_end(name: str, step: int) -> str:
