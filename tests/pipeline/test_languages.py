@@ -25,6 +25,8 @@ TESTS = {
 SUM = "export function add(a, b) {\n  return a + b\n}\n"
 SUM_TOO = "const add = (x, y) => {\n  const total = x + y;\n  return total;\n};\n"
 DIFFERENCE = "function add(a, b) { return a - b }\n"
+AND_TWO = "function add(a, b) { return a + 2 }\n"
+"""Right for the example of the request, and for nothing else."""
 GO = "func add(a, b int) int {\n\treturn a + b\n}\n"
 SAME_GO = "// add adds.\nfunc add(a, b int) int { return a + b }\n"
 OTHER_GO = "func add(a, b int) int { return b + a }\n"
@@ -42,8 +44,10 @@ def scripts(*code: str, **changes: Any) -> Play:
 @pytest.mark.processes
 def test_scripts_vote_by_what_they_do(sandbox: Sandbox) -> None:
     plan = [PLAN]
-    played = scripts(DIFFERENCE, SUM, SUM_TOO, SUM, planner=plan, reviewer=[ACCEPTED], sandbox=sandbox).run()
+    coder = (DIFFERENCE, AND_TWO, SUM, SUM_TOO, SUM)
+    played = scripts(*coder, SUM, planner=plan, reviewer=[ACCEPTED], sandbox=sandbox).run()
     (step,) = played.done.steps
+    assert [bool(one.flags) for one in step.candidates] == [True, False, False, False, False]
     assert step.inputs == (
         Call("add(3, 5)"),
         Call("[add(0, 1)]"),
