@@ -293,7 +293,7 @@ def test_cancelling_a_trial_ends_its_processes(sandbox: Sandbox) -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        wait_until(lambda: not any(map(alive, family)), within_s=5, why="the kernel has ended the namespace")
+        wait_until(lambda: not any(map(alive, family)), within_s=20, why="the kernel has ended the namespace")
 
     asyncio.run(scenario())
 
