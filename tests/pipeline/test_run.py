@@ -563,13 +563,13 @@ def test_a_run_that_is_cancelled_while_it_reports_its_beginning_or_end_ends_once
     async def cancelled() -> tuple[list[str], list[str]]:
         first: list[str] = []
         last: list[str] = []
-        reached = asyncio.Event()
+        reached, on = asyncio.Event(), asyncio.Event()
 
         async def emit(event: Event) -> None:
             first.append(type(event).__name__)
             if type(event).__name__ == at:
                 reached.set()
-                await asyncio.sleep(0.05)
+                await on.wait()
             last.append(type(event).__name__)
 
         tools = Tools(
@@ -579,6 +579,7 @@ def test_a_run_that_is_cancelled_while_it_reports_its_beginning_or_end_ends_once
         running = asyncio.create_task(run(task, tools=tools, emit=emit))
         await reached.wait()
         running.cancel()
+        asyncio.get_running_loop().call_soon(on.set)
         with pytest.raises(asyncio.CancelledError):
             await running
         return first, last
