@@ -164,11 +164,16 @@ def renew(config: Config) -> None:
     _write(config, lambda file, done, total: None, missing=False)
 
 
+def is_own(config: Config, role: RoleName) -> bool:
+    """Whether the role is played by the profile's own model, not by one that maker.toml names."""
+    return config.role(role).model is None and not config.role(role).urls
+
+
 def _write(config: Config, report: Callable[[str, int, int], None], *, missing: bool) -> None:
     if not _profile(config).included:
         return
     plans = plan(config)
-    own = {role: plans[role].model for role in ROLES if config.role(role).model is None and plans[role].own_server}
+    own = {role: plans[role].model for role in ROLES if is_own(config, role) and plans[role].own_server}
     try:
         wanted = [role for role, model in own.items() if _is_wanted(role, model, missing=missing)]
         if wanted:

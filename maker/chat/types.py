@@ -51,6 +51,8 @@ class ChatRequest:
     tool_choice: str | JsonObject | None = None
     parallel_tool_calls: bool | None = None
     response_format: JsonObject | None = None
+    grammar: str | None = None
+    """What the answer has to look like, in llama.cpp's GBNF; maker's own, never a client's."""
     sampling: Sampling = Sampling()
     stream: bool = False
     include_usage: bool = False

@@ -1,7 +1,7 @@
 """The wire between maker and its model servers: the body that is sent, and the decoding of what is streamed back.
 
 Only the fields named here are ever sent. llama-server takes more, some of them dangerous (`chat_parser`, `n_discard`,
-`id_slot`, `grammar`), and a client must not reach those through us.
+`id_slot`), and a client must not reach those through us; nor `grammar`, which only maker itself sets.
 """
 
 import json
@@ -48,6 +48,7 @@ def request_body(request: ChatRequest, model: str | None = None) -> Json:
         "tool_choice": request.tool_choice if request.tools else None,
         "parallel_tool_calls": request.parallel_tool_calls if request.tools else None,
         "response_format": request.response_format,
+        "grammar": request.grammar,
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "max_tokens": sampling.max_tokens,

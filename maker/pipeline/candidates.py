@@ -8,12 +8,12 @@ from dataclasses import replace
 from maker.chat.types import ChatRequest, Collector, Completion, Finish, JsonObject, Sampling
 from maker.errors import ModelError, ModelUnavailable
 from maker.models.model import Model
+from maker.pipeline import prompts
 from maker.pipeline.call import Reply, call
 from maker.pipeline.events import TrialFinished, TrialStarted
 from maker.pipeline.language import SCRIPTS, language_of
 from maker.pipeline.naming import wanted_name
 from maker.pipeline.plan import own_examples
-from maker.pipeline.prompts import text_of
 from maker.pipeline.redflag import Code, canonical, extract, form_flags
 from maker.pipeline.repository import Copy
 from maker.pipeline.values import Candidate, Step
@@ -48,8 +48,16 @@ async def wave(
         n=count,
         seed=None if seed is None else seed + before,
     )
-    async with sample(work, coder, ChatRequest(tuple(messages), sampling=_sampled(sampling)), "code") as replies:
+    grammar = _grammar(work) if role == "coder" else None
+    request = ChatRequest(tuple(messages), grammar=grammar, sampling=_sampled(sampling))
+    async with sample(work, coder, request, "code") as replies:
         yield replies
+
+
+def _grammar(work: Work) -> str | None:
+    """A small coder that knows the wanted name still writes another now and then: its grammar leaves it none."""
+    name = wanted_name(work) if work.tools.own_coder else None
+    return prompts.grammar(work.tools.profile, "code", name=name) if name else None
 
 
 @asynccontextmanager
@@ -145,7 +153,7 @@ async def _try(
     if isinstance(sandbox, Unavailable):
         await work.note(f"code was not run: {sandbox.reason}; {sandbox.fix}")
         return None
-    spoken = language_of(step, text_of(work.task.request.messages))
+    spoken = language_of(step, prompts.text_of(work.task.request.messages))
     if why := unfit(candidate.language, spoken, inputs):
         await work.note(f"{candidate.language or 'this kind of'} code was not run: {why}")
         return None

@@ -1,4 +1,5 @@
 """The texts that roles are given: Markdown files, one folder a profile; a profile overrides the default file by file.
+Where a profile has a grammar of that name too (`.gbnf`), its own model's answer can be held to it.
 
 A role's text is put behind the conversation, at the end of its last message: what comes before is byte-identical for
 every role and candidate, so that a model server evaluates it once.
@@ -34,6 +35,14 @@ def load(profile: str, name: str) -> Template:
 def render(profile: str, name: str, **values: object) -> str:
     """The text with its placeholders filled; each must have a value."""
     return load(profile, name).substitute({key: str(value) for key, value in values.items()}).strip("\n")
+
+
+def grammar(profile: str, text: str, /, **values: object) -> str | None:
+    """What the answer of the profile's own model to `text` has to look like, in llama.cpp's GBNF."""
+    path = FOLDER / profile / f"{text}.gbnf"
+    if not path.is_file():
+        return None
+    return Template(path.read_text(encoding="utf-8")).substitute({key: str(value) for key, value in values.items()})
 
 
 def digest(profile: str) -> str:

@@ -39,6 +39,8 @@ class Tools:
     sandbox: Callable[[], Awaitable[Sandbox | Unavailable]]
     """The sandbox, once its self-test is over; or why code is not run."""
     profile: str = prompts.DEFAULT
+    own_coder: bool = False
+    """Whether the coder is the profile's own model, which can be held to the profile's grammars."""
     fill: FillSupport = field(default_factory=FillSupport)
     """Which models were found to fill gaps in code."""
     repository: Repository | None = None

@@ -86,6 +86,7 @@ async def open_parts(config: Config, mode: ModeName) -> AsyncIterator[Parts]:
                 config.mode(mode),
                 trusted,
                 profile=config.profile,
+                own_coder=profiles.is_own(config, "coder"),
                 repository=Repositories(config, http),
                 slot_tokens=min(plan.context for role, plan in plans.items() if role != "preprocessor"),
             ),

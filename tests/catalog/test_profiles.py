@@ -186,3 +186,8 @@ def test_a_known_template_with_one_changed_letter_is_unknown(tmp_path: Path) -> 
 def test_a_missing_model_says_what_to_do(home: Home) -> None:
     with pytest.raises(ModelFileError, match=r"tiny-coder\.gguf: the model file is missing; .*maker init"):
         profiles.verify(profiles.plan(load(home))["coder"])
+
+
+def test_a_model_that_maker_toml_names_is_not_the_profiles_own(home: Home) -> None:
+    made = load(home, '[roles.voter]\nmodel = "other.gguf"\n[roles.planner]\nurls = ["http://a:1/v1"]\n')
+    assert [role for role in ROLES if not profiles.is_own(made, role)] == ["planner", "voter"]

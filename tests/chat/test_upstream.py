@@ -46,12 +46,13 @@ def test_everything_that_may_be_sent_is_sent() -> None:
         tool_choice="auto",
         parallel_tool_calls=False,
         response_format={"type": "json_object"},
+        grammar='root ::= "x"',
         sampling=Sampling(0.0, 0.5, 9, ("x",), 7, 3, 0.1, 0.2, True, 4),
     )
 
     body = request_body(request, "served-model")
 
-    assert set(body) == ALLOWED
+    assert set(body) == ALLOWED | {"grammar"}
     assert (body["model"], body["temperature"], body["n"], body["stop"]) == ("served-model", 0.0, 3, ["x"])
 
 

@@ -18,6 +18,7 @@ from maker.config import Config, EngineName
 from maker.engine import argv
 from maker.engine.installed import choose
 from maker.errors import ModelFileError
+from maker.pipeline import prompts
 from tests.engine.servers import ENDLESS, INSTALLED, KEY, PROGRAM, QUESTION, Server, home_with_model, running, start
 from tests.support import tail
 
@@ -78,6 +79,16 @@ def test_a_function_is_answered_with_a_program(server: Server) -> None:
     choice = server.chat({**PROGRAM, "temperature": 0})["choices"][0]
     assert choice["finish_reason"] == "stop"
     assert choice["message"]["content"].startswith("```python\ndef total(xs):\n")
+
+
+@every_engine
+def test_a_grammar_names_the_function_and_leaves_the_honest_sentence(server: Server) -> None:
+    held = prompts.grammar("tiny", "code", name="never_seen_7")
+    program = server.chat({**PROGRAM, "temperature": 0, "grammar": held})["choices"][0]
+    assert program["finish_reason"] == "stop"
+    assert program["message"]["content"].startswith("```python\ndef never_seen_7(")
+    other = server.chat({**QUESTION, "temperature": 0, "grammar": held})["choices"][0]
+    assert "I only write small Python functions" in other["message"]["content"]
 
 
 @every_engine

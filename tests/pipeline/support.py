@@ -141,6 +141,7 @@ class Play:
     workspace: str | None = None
     slot_tokens: int = 8192
     profile: str = "default"
+    own_coder: bool = False
 
     def run(self) -> Played:
         return asyncio.run(self._run())
@@ -175,6 +176,7 @@ class Play:
             repository=self.repository,
             slot_tokens=self.slot_tokens,
             profile=self.profile,
+            own_coder=self.own_coder,
         )
         played = Played(
             None, events, pool, models, self.sandbox if isinstance(self.sandbox, InProcess) else InProcess()

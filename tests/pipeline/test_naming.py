@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,19 @@ def test_tests_are_held_to_calls_of_the_function_within_one_string(kind: str, te
         ("Write two functions f(x) and g(x).", None),
         ("a function counting words, called twice", None),
         ("```python\ndef shown(x): ...\n```\nMake it faster.", None),
+        ("Define mean, a function of a list that averages it", "mean"),
+        ("Implement word_count: how many words there are", "word_count"),
+        ("Can you write word_count, which counts words?", "word_count"),
+        ("Write word_count. It takes a text.", "word_count"),
+        ("write word_count to get the number of words", "word_count"),
+        ("Function name: total. Arguments: xs.", "total"),
+        ("Count the words. Call the function tally.", "tally"),
         ("Implement quicksort in Python", None),
+        ("Implement rate_limiting for my API", None),
+        ("Create user_table with created_at and updated_at", None),
+        ("Write unit_tests.py: it tests everything", None),
+        ("Create a function name generator", None),
+        ("In Python, a function that takes a list", None),
         ("", None),
     ],
 )
@@ -89,3 +102,24 @@ def test_tests_call_what_the_request_names_and_checks_of_other_names_are_left_ou
     assert asked.response_format == calling("add")
     assert [getattr(one, "code", None) for one in played.done.steps[0].inputs][-1] == "assert add(2, 2) == 4"
     assert not any("sum_of" in str(one) for one in played.done.steps[0].inputs)
+
+
+NAMED = 'root ::= "```python\\ndef add(" rest | [^`] rest\nrest ::= [^\\x00]*\n'
+
+
+@pytest.mark.parametrize(
+    ("task", "given", "wanted"),
+    [
+        ("Write add(a, b).", {"profile": "tiny", "own_coder": True}, NAMED),
+        ("Write something.", {"profile": "tiny", "own_coder": True}, None),
+        ("Write add(a, b).", {"profile": "tiny"}, None),
+        ("Write add(a, b).", {"own_coder": True}, None),
+    ],
+)
+def test_only_the_profiles_own_coder_is_held_to_its_grammar(
+    task: str, given: dict[str, Any], wanted: str | None
+) -> None:
+    played = Play([fenced(GOOD), fenced(ALSO_GOOD)], reviewer=[ACCEPTED], task=task, **given).run()
+    (asked,) = played.models["coder"].calls
+    assert asked.grammar == wanted
+    assert all(request.grammar is None for request in played.models["gpt-oss"].calls)
