@@ -48,13 +48,12 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Which samples: the family, the seed, and from which step on how many coder answers slip on purpose."""
+    """Which samples: the family, the seed, and from which step on what share of coder answers slips on purpose."""
 
     family: Family
     seed: int
     steps: int
-    slip_from: int
-    slip: float
+    slips: tuple[tuple[int, float], ...]
     context: int
     live: Path | None = None
     """The file of live runs; validators are shown simulated ones where left out."""
@@ -74,7 +73,7 @@ def encoded(tokenizer: Tokenizer, sample: Sample) -> tuple[list[int], list[int]]
 
 def segment(stream: Stream, number: int, tokenizer: Tokenizer) -> Iterator[Batch]:
     """The batches of one segment."""
-    slip = stream.slip if number * SEGMENT >= stream.slip_from else 0.0
+    slip = max((first, share) for first, share in stream.slips if first <= number * SEGMENT)[1]
     seed = stream.seed * 1_000_003 + number
     drawn = samples(stream.family, seed, slip=slip, live=kept(stream.live) if stream.live else ())
     made = pooled(drawn, tokenizer, stream.context, random.Random(f"batches {seed}"))

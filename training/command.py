@@ -29,12 +29,15 @@ PHASES: dict[str, tuple[Phase, ...]] = {
         Phase(3600, 2.5e-3, 5e-5),
         Phase(1600, 2e-3, 5e-5),
         Phase(600, 5e-4, 3e-5, slip=0.22),
+        Phase(1800, 1.2e-3, 4e-5),
+        Phase(600, 5e-4, 3e-5, slip=0.26, mean_with=3),
+        Phase(400, 4e-4, 2e-5, slip=0.3),
     ),
     "helper": (Phase(1200, 2.5e-3, 5e-5), Phase(1200, 1.5e-3, 3e-5), Phase(3600, 2e-3, 3e-5), Phase(600, 1e-3, 5e-5)),
     "verdicts": (Phase(600, 6e-4, 2e-5),),
 }
-"""The trainings, in this order. In the coder's last phase a part of its answers is wrong on purpose; then the helper;
-then the helper again, on verdicts over what live runs of both show."""
+"""The trainings, in this order. In three of the coder's phases a part of its answers is wrong on purpose; then the
+helper; then the helper again, on verdicts over what live runs of both show."""
 FAMILY: dict[str, Family] = {"coder": "coder", "helper": "helper", "verdicts": "helper"}
 FAMILIES: tuple[Family, ...] = ("coder", "helper")
 LAST: dict[Family, str] = {"coder": "coder", "helper": "verdicts"}

@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator
 from functools import cache
 
+from training.split import held
 from training.string_parts import CHARACTERS, COUNTS, OPERATIONS, TAKEN, Operation
 from training.template import Template
 
@@ -19,6 +20,54 @@ def _chains() -> Iterator[Template]:
         for second in (*OPERATIONS, *COUNTS):
             if first is not second and not ("K" in first.expression and "K" in second.expression):
                 yield _chain(first, second)
+
+
+@cache
+def longer() -> tuple[Template, ...]:
+    """Chains of three of which no part is held out: who has learnt them puts two together more freely."""
+    return tuple(
+        _longer(first, second, third)
+        for first in OPERATIONS
+        for second in OPERATIONS
+        for third in (*OPERATIONS, *COUNTS)
+        if first is not second is not third and _trained(first, second, third)
+    )
+
+
+def _trained(*many: Operation) -> bool:
+    keys = [one.key for one in many]
+    chains = ("/".join(keys), "/".join(keys[:2]), "/".join(keys[1:]))
+    return sum("K" in one.expression for one in many) < 2 and not any(held("composition", one) for one in chains)
+
+
+def _longer(*many: Operation) -> Template:
+    def say(rng: random.Random, orders: bool) -> str:
+        if not orders:
+            said = "{a}"
+            for one in many:
+                said = rng.choice(one.noun).replace("{}", said)
+            return said
+        links = rng.choice(((", then ", " and then "), (", ", " and "), (", ", " and then "), (", then ", ", then ")))
+        orders_said = [rng.choice(one.said) for one in many]
+        said = orders_said[0].replace("{}", "{a}")
+        for link, order in zip(links, orders_said[1:], strict=True):
+            said += link + order.replace("{}", rng.choice(("it", "the result")))
+        return said
+
+    first, *middle, last = (one.expression for one in many)
+    lines = [f"text = {first.replace('S', 'A')}", *(f"text = {one.replace('S', 'text')}" for one in middle)]
+    bodies = ("\n".join((*lines, f"return {last.replace('S', 'text')}")),)
+    keys = (2, 9) if "K" in first + "".join(middle) + last else None
+    return Template(
+        "longer:" + "/".join(one.key for one in many),
+        ("text",),
+        (),
+        (),
+        bodies,
+        tuple(hint for one in many for hint in one.hints),
+        (keys,) if keys else (),
+        compose=say,
+    )
 
 
 def _chain(first: Operation, second: Operation) -> Template:

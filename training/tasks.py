@@ -11,17 +11,22 @@ from training.inputs import arguments
 from training.library import singles
 from training.pipelines import pipelines
 from training.split import Split, held
-from training.strings import strings
+from training.strings import longer, strings
 from training.template import Task, Template, constants_for, program
 
-SHARES = (0.5, 0.34, 0.16)
-"""Of single templates, of pipelines on numbers, and of those on strings."""
+SHARES: dict[Split, tuple[float, ...]] = {
+    "train": (0.45, 0.32, 0.14, 0.09),
+    "comp": (0.0, 0.7, 0.3, 0.0),
+    "para": (0.5, 0.34, 0.16, 0.0),
+    "name": (0.5, 0.34, 0.16, 0.0),
+}
+"""Of single templates, of pipelines on numbers, of those on strings, and of longer ones, which are only trained on."""
 
 
 @cache
 def _pools(composed: bool) -> tuple[tuple[Template, ...], ...]:
     """The templates of each kind; `composed` those that are held out as compositions."""
-    kinds = (singles(), _weighted(pipelines()), strings())
+    kinds = (singles(), _weighted(pipelines()), strings(), longer())
     return tuple(
         tuple(one for one in kind if (bool(one.composition) and held("composition", one.composition)) == composed)
         for kind in kinds
@@ -36,9 +41,7 @@ def _weighted(many: tuple[Template, ...]) -> tuple[Template, ...]:
 
 def choose(rng: random.Random, split: Split) -> Template:
     """A template of this side of the split."""
-    pools = _pools(split == "comp")
-    shares = (0.0, 0.7, 0.3) if split == "comp" else SHARES
-    return rng.choice(rng.choices(pools, shares)[0])
+    return rng.choice(rng.choices(_pools(split == "comp"), SHARES[split])[0])
 
 
 def task(rng: random.Random, split: Split = "train") -> Task:

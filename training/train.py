@@ -35,13 +35,15 @@ REPORTED, EVALUATED = 50, 1000
 class Phase:
     """A stretch of steps with optimizers of its own.
 
-    The rate rises to `high` at first, then falls to `low`, a cosine; `slip` of the coder's answers are wrong.
+    The rate rises to `high` at first, then falls to `low`, a cosine; `slip` of the coder's answers are wrong. At its
+    end the parameters become the mean of what they are and what they were after phase `mean_with`, the first being 0.
     """
 
     steps: int
     high: float
     low: float
     slip: float = 0.0
+    mean_with: int | None = None
 
     def rate(self, done: int) -> float:
         """The learning rate after so many of its steps."""
@@ -78,9 +80,14 @@ class Recipe:
         return self.phases[number].rate(step - (0, *self.ends)[number])
 
     def stream(self, context: int) -> Stream:
-        """Where its batches come from: answers slip in the last phase only."""
-        slip_from = (0, *self.ends)[-2]
-        return Stream(self.family, self.seed, self.steps, slip_from, self.phases[-1].slip, context, self.live)
+        """Where its batches come from."""
+        slips = tuple(zip((0, *self.ends), (phase.slip for phase in self.phases), strict=False))
+        return Stream(self.family, self.seed, self.steps, slips, context, self.live)
+
+    def mean_with(self, step: int) -> str | None:
+        """The checkpoint whose parameters are averaged with those after this step; None but at some phases' ends."""
+        number = self.phases[self.ends.index(step)].mean_with if step in self.ends else None
+        return None if number is None else phase_end(self.name, self.ends[number])
 
 
 def phase_end(name: str, step: int) -> str:
@@ -104,6 +111,8 @@ def train(recipe: Recipe, tokenizer: Tokenizer, folder: Path, say: Callable[[str
             group["lr"] = recipe.rate(number)
         progress.add(number + 1, learn(model, optimizers, batch), batch.real)
         done = number + 1
+        if other := recipe.mean_with(done):
+            average(model, load(folder / other))
         if done in recipe.ends:
             optimizers = made(model)
             checkpoint(model, optimizers, done, folder / phase_end(recipe.name, done))
@@ -205,6 +214,16 @@ def _resumed(model: Decoder, optimizers: Sequence[torch.optim.Optimizer], path: 
     for optimizer, kept in zip(optimizers, state["optimizers"], strict=True):
         optimizer.load_state_dict(kept)
     return int(state["step"])
+
+
+@torch.no_grad()
+def average(model: Decoder, other: Decoder) -> None:
+    """Give the model the mean of its own parameters and another's, which has learnt a part of the way with it.
+
+    The mean of two such models is better than either (Wortsman et al., arXiv 2203.05482).
+    """
+    for one, another in zip(model.parameters(), other.parameters(), strict=True):
+        one.lerp_(another, 0.5)
 
 
 def load(path: Path) -> Decoder:

@@ -37,7 +37,7 @@ def test_a_live_run_keeps_what_was_chosen_with_its_evidence_and_whether_it_is_ri
         task, judged = asked[json.dumps(one.said)], one.judged
         assert (judged.culprit == "") == judged.right
         if judged.right:
-            drawn = arguments(task.kinds, task.constants, random.Random(1))
+            drawn = arguments(task.kinds, task.constants, random.Random(0))  # one of those it was judged by
             ours, reference = load(judged.source, task.name), load(task.sources[0], task.name)
             assert observe(ours, drawn) == observe(reference, drawn)
 

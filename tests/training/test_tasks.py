@@ -19,7 +19,8 @@ from training.library import singles
 from training.mutate import EDITS
 from training.pipelines import pipelines
 from training.split import HELD, Split, held
-from training.strings import strings
+from training.string_parts import COUNTS, OPERATIONS
+from training.strings import longer, strings
 from training.tasks import choose, task, tasks
 from training.template import Task, Template, constants_for, program
 from training.wording import GENERAL, mistyped, third
@@ -51,6 +52,27 @@ def test_all_styles_of_compositions_do_the_same() -> None:
     rng = random.Random(1)
     for template in (*rng.sample(pipelines(), 500), *rng.sample(strings(), 250)):
         _agrees(template, rng, 2)
+
+
+def test_longer_chains_do_one_thing_after_the_other_and_no_part_of_them_is_held_out() -> None:
+    rng = random.Random(2)
+    expressions = {one.key: one.expression for one in (*OPERATIONS, *COUNTS)}
+    for template in rng.sample(longer(), 200):
+        keys = template.composition.split("/")
+        assert not any(held("composition", "/".join(part)) for part in (keys, keys[:2], keys[1:]))
+        (constant,) = constants_for(template, rng, unseen=False) or (0,)
+        ours = load(program("ours", ("given",), template.bodies[0], (constant,)), "ours")
+        for _ in range(3):
+            (text,) = arguments(template.kinds, (constant,), rng)
+            wanted = text
+            for key in keys:
+                wanted = eval(expressions[key], {"S": wanted, "K": constant})
+            assert ours(text) == wanted, (template.key, text)
+
+
+def test_longer_chains_are_trained_on_and_never_asked_for() -> None:
+    assert any(one.key.startswith("longer:") for one in islice(tasks(3), 100))
+    assert not any(one.key.startswith("longer:") for one in islice(tasks(3, HELD), 600))
 
 
 def test_templates_are_different_and_have_phrases_and_names() -> None:
