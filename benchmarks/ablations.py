@@ -37,7 +37,7 @@ from maker.eval.live import Plan
 from maker.eval.measure import Share
 from maker.eval.results import Result
 from maker.eval.suite import Suite
-from maker.eval.ways import SPARE_S, ways
+from maker.eval.ways import DRAWS, SPARE_S, ways
 from maker.eval.worth import Worth, differences, worth
 from tests.support import SERVICES, free_ports
 
@@ -124,7 +124,7 @@ def measured(home: Home, suite: Suite, seed: int) -> Iterator[tuple[str, Mapping
             names = ("direct", "low", "high") if variant == WHOLE else ("low", "high")
             plan = Plan(
                 suite=suite,
-                ways=ways(config, names, temperature=config.modes.low.temperature, seed=seed),
+                ways=ways(config, names, temperature=config.modes.low.temperature, seed=seed, draws=DRAWS),
                 folder=home.root / "eval" / "runs",
                 limit_s=config.modes.low.wall_clock_s + SPARE_S,
             )

@@ -18,7 +18,7 @@ from maker.eval import plot as plotting
 from maker.eval.live import Plan, measure
 from maker.eval.results import Result
 from maker.eval.suite import Suite, load, named, some
-from maker.eval.ways import NAMES, SPARE_S, ways
+from maker.eval.ways import DRAWS, NAMES, SPARE_S, ways
 from maker.eval.worth import Bin, Difference, Worth, differences, worth
 from maker.sandbox.available import available
 
@@ -68,6 +68,9 @@ Examples:
 @click.option(
     "--temperature", type=click.FloatRange(0, 2), default=0.8, show_default=True, help="Of direct; modes have theirs."
 )
+@click.option(
+    "--draws", type=click.IntRange(1), default=DRAWS, show_default=True, help="Answers of direct to each exercise."
+)
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Exercises at once.")
 @click.option("--out", type=click.Path(path_type=Path), help="Where results are kept; MAKER_HOME/eval/runs by default.")
 @click.option("--fresh", is_flag=True, help="Measure again what is kept, too.")
@@ -83,6 +86,7 @@ def run(
     limit: int | None,
     seed: int,
     temperature: float,
+    draws: int,
     jobs: int,
     out: Path | None,
     fresh: bool,
@@ -91,10 +95,10 @@ def run(
 ) -> None:
     """Measure what each mode is worth, on what runs now.
 
-    Every request goes to low and high mode as any client's would; direct asks the coder alone, once, and direct0 does
-    so at temperature 0. An answer is right if its code passes a hidden test in the sandbox. Intervals are 95 %, by
-    bootstrap over exercises. What is interrupted goes on where it stopped, and what ended in an error is asked again;
-    other settings or models start anew.
+    Every request goes to low and high mode as any client's would; direct is one answer of the coder alone, measured as
+    the mean of several, and direct0 one at temperature 0. An answer is right if its code passes a hidden test in the
+    sandbox. Intervals are 95 %, by bootstrap over exercises. What is interrupted goes on where it stopped, and what
+    ended in an error is asked again; other settings or models start anew.
 
     A line of your own file is a JSON object with id, request, entry_point (the function's name) and test (Python that
     defines check(candidate)), or one of HumanEval's.
@@ -105,7 +109,7 @@ def run(
     chosen = chosen_suite(suite, data, limit, seed)
     plan = Plan(
         suite=chosen,
-        ways=ways(config, modes, temperature=temperature, seed=seed),
+        ways=ways(config, modes, temperature=temperature, seed=seed, draws=draws),
         folder=out or config.home.root / "eval" / "runs",
         limit_s=max(config.modes.low.wall_clock_s, config.modes.high.wall_clock_s) + SPARE_S,
         jobs=jobs,

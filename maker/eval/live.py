@@ -14,7 +14,7 @@ import httpx
 
 from maker.errors import ServiceError
 from maker.eval.outcome import Judge, result
-from maker.eval.results import Kept, Result
+from maker.eval.results import Kept, Result, together
 from maker.eval.suite import Suite
 from maker.eval.ways import Way, ask, greet
 from maker.sandbox.sandbox import Sandbox
@@ -75,8 +75,11 @@ async def _all(plan: Plan, trusted: Trusted, kept: Mapping[str, Kept], report: R
         for exercise, ways in left:
             judge = Judge(exercise, sandbox)
             for way in ways:
-                answer = await ask(client, way, exercise, limit_s=plan.limit_s)
-                kept[way.name].add(await result(exercise, answer, judge))
+                drawn: list[Result] = []
+                for draw in range(way.draws):
+                    answer = await ask(client, way, exercise, limit_s=plan.limit_s, draw=draw)
+                    drawn.append(await result(exercise, answer, judge))
+                kept[way.name].add(together(drawn))
                 report(next(done), total)
 
     report(next(done), total)

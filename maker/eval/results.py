@@ -1,8 +1,9 @@
 """What one way came to on one exercise, and the file in which it is kept so that a measurement can go on."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -49,6 +50,8 @@ class Result:
     samples: int = 1
     flagged: int = 0
     error: str | None = None
+    draws: tuple[bool, ...] = ()
+    """Whether each of several answers is right, where it was asked several times; `right` is then the first one's."""
     kind: str | None = None
     """What the run took the request for; None where one model was asked."""
     voted: bool = False
@@ -61,6 +64,27 @@ class Result:
     """What the run says it left out or could not have."""
     rounds: tuple[Round, ...] = ()
     """Of a run with one step."""
+
+    @property
+    def share(self) -> float:
+        """How often it is right: 0 or 1 where it was asked once."""
+        return sum(self.draws) / len(self.draws) if self.draws else float(self.right)
+
+
+def together(drawn: Sequence[Result]) -> Result:
+    """Several draws of one way on one exercise as one result: their share of right ones, mean time and tokens."""
+    first, *others = drawn
+    if not others:
+        return first
+    failed = next((one for one in drawn if one.error is not None), None)
+    if failed is not None:
+        return failed
+    return replace(
+        first,
+        seconds=statistics.fmean(one.seconds for one in drawn),
+        tokens=round(statistics.fmean(one.tokens for one in drawn)),
+        draws=tuple(one.right for one in drawn),
+    )
 
 
 class Kept:
@@ -133,6 +157,7 @@ def _result(line: str) -> Result | None:
             )
             for one in values["rounds"]
         )
-        return Result(**{**values, "notes": tuple(values["notes"]), "rounds": rounds})
+        draws = tuple(values.get("draws", ()))
+        return Result(**{**values, "notes": tuple(values["notes"]), "draws": draws, "rounds": rounds})
     except (ValueError, TypeError, KeyError):
         return None

@@ -7,7 +7,7 @@
 import hashlib
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from zlib import crc32
 
@@ -23,6 +23,8 @@ from maker.eval.suite import Exercise
 Json = dict[str, Any]
 
 NAMES = ("direct", "direct0", *reversed(MODES))
+DRAWS = 5
+"""How often direct is asked for each exercise: what one draw comes to swings by points between two seeds."""
 GREETING_S = 5.0
 SPARE_S = 30.0
 """How much longer than the longest run an answer is waited for."""
@@ -44,6 +46,8 @@ class Way:
     key: str | None = None
     sampling: Json | None = None
     """What the request says beside the messages."""
+    draws: int = 1
+    """How often each exercise is asked."""
 
     @property
     def digest(self) -> str:
@@ -65,14 +69,20 @@ class Answer:
     error: str | None = None
 
 
-def ways(config: Config, names: tuple[str, ...], *, temperature: float, seed: int) -> tuple[Way, ...]:
-    """The ways of these names.
+def ways(config: Config, names: tuple[str, ...], *, temperature: float, seed: int, draws: int = 1) -> tuple[Way, ...]:
+    """The ways of these names; direct is asked `draws` times.
 
     Raises:
         ConfigError: as `profiles.plan`; there is no key yet.
     """
     plans = profiles.plan(config)
-    return tuple(_way(config, plans, name, temperature, seed) for name in names)
+    made = (_way(config, plans, name, temperature, seed) for name in names)
+    return tuple(_drawn(way, draws) if way.name == "direct" else way for way in made)
+
+
+def _drawn(way: Way, draws: int) -> Way:
+    """The way that is asked so often; one that is asked once is what it was before it could be more."""
+    return way if draws == 1 else replace(way, draws=draws, settings={**way.settings, "draws": draws})
 
 
 def _way(config: Config, plans: dict[str, RolePlan], name: str, temperature: float, seed: int) -> Way:
@@ -132,7 +142,7 @@ def _absent(way: Way) -> NotRunning:
     return NotRunning(f"{way.service} does not answer at {way.url}; run `maker start`")
 
 
-async def ask(client: httpx.AsyncClient, way: Way, exercise: Exercise, *, limit_s: float) -> Answer:
+async def ask(client: httpx.AsyncClient, way: Way, exercise: Exercise, *, limit_s: float, draw: int = 0) -> Answer:
     """The answer, however it ends, as long as there is somebody to answer.
 
     Raises:
@@ -142,8 +152,9 @@ async def ask(client: httpx.AsyncClient, way: Way, exercise: Exercise, *, limit_
     headers = {"Authorization": f"Bearer {way.key}"} if way.key else {}
     body = {"messages": [{"role": "user", "content": exercise.request}], **(way.sampling or {})}
     if "seed" in body:
-        # Of its own for each exercise, whatever else is asked.
-        body["seed"] = crc32(f"{body['seed']}/{exercise.id}".encode())
+        # Of its own for each exercise and draw, whatever else is asked.
+        number = f"/{draw}" if draw else ""
+        body["seed"] = crc32(f"{body['seed']}/{exercise.id}{number}".encode())
     begun = time.monotonic()
     try:
         response = await client.post(f"{way.url}/chat/completions", json=body, headers=headers, timeout=limit_s)

@@ -145,8 +145,8 @@ def differences(results: Mapping[str, Sequence[Result]], seed: int) -> list[Diff
 
 
 def _difference(late: str, early: str, results: Mapping[str, Sequence[Result]], seed: int) -> Difference:
-    before = {one.exercise: one.right for one in results[early]}
-    paired = [float(one.right) - before[one.exercise] for one in results[late] if one.exercise in before]
+    before = {one.exercise: one.share for one in results[early]}
+    paired = [one.share - before[one.exercise] for one in results[late] if one.exercise in before]
     return Difference(late, early, share(np.array(paired), resamples(len(paired), seed), least=-1.0))
 
 
@@ -156,7 +156,7 @@ def percent(part: int, whole: int) -> float | None:
 
 
 def _right(results: Sequence[Result]) -> NDArray[np.float64]:
-    return np.array([one.right for one in results], np.float64)
+    return np.array([one.share for one in results], np.float64)
 
 
 def _any_right(result: Result) -> bool:
@@ -187,5 +187,5 @@ def _bins(
 
 def _splits(results: Sequence[Result], splits: Mapping[str, str]) -> dict[str, float]:
     names = sorted({name for name in splits.values() if name})
-    right = {name: [one.right for one in results if splits.get(one.exercise) == name] for name in names}
+    right = {name: [one.share for one in results if splits.get(one.exercise) == name] for name in names}
     return {name: 100 * statistics.fmean(found) for name, found in right.items() if found}

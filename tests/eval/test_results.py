@@ -7,7 +7,9 @@ from maker.errors import ServiceError
 from maker.eval.results import Kept, Result, Round, Tried
 
 ROUND = Round(True, None, (Tried(True, False, "aa"), Tried(False, True, "")), (3, 4))
-RESULT = Result("key", "add", True, 0.5, 120, notes=("no tests",), rounds=(ROUND, Round(False, True, ())))
+RESULT = Result(
+    "key", "add", True, 0.5, 120, draws=(True, False), notes=("no tests",), rounds=(ROUND, Round(False, True, ()))
+)
 
 
 def kept(path: Path, **settings: object) -> Kept:

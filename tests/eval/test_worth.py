@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from maker.eval.results import Result, Round, Tried
+from maker.eval.results import Result, Round, Tried, together
 from maker.eval.worth import Verdicts, differences, worth
 
 
@@ -39,6 +39,21 @@ def test_means_medians_and_shares() -> None:
     assert found.splits == {"name": 50, "para": 100}
     assert (found.flagged, found.converged, found.accepted, found.verdicts) == (None, None, None, None)
     assert (found.margins, found.confidences) == ((), ())
+
+
+def test_several_draws_of_an_exercise_count_by_their_share_and_cost_their_mean() -> None:
+    drawn = [result("a", right, tokens=tokens) for right, tokens in ((True, 10), (False, 30), (False, 20), (False, 20))]
+    often = [together(drawn), result("b", True, tokens=40)]
+    found = worth("direct", often, 0, {"a": "name"})
+    assert (found.pass_at_1.mean, found.tokens, found.samples, found.splits) == (62.5, 30, 1, {"name": 25})
+    [against] = differences({"direct": often, "low": [result("a", True), result("b", True)]}, 0)
+    assert against.points.mean == 37.5
+
+
+def test_one_draw_is_itself_and_one_that_failed_is_the_result() -> None:
+    one, failed = result("a", True), result("a", False, samples=0, error="model_timeout")
+    assert together([one]) is one
+    assert together([one, failed, one]) is failed
 
 
 def test_the_interval_is_that_of_a_share_over_exercises() -> None:
