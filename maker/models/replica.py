@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 CONNECT_S = 2.0
 PROBE_S = 0.8
+# Until it was ready once: first answers are slow where everything starts side by side.
+FIRST_PROBE_S = 2.5
 # A server that was ready this recently and is slow to answer a probe is busy, not gone.
 TRUST_S = 30.0
 # After [DONE] only the end of the body can come; how long a server may take for it.
@@ -113,10 +115,10 @@ class Replica:
             await client.aclose()
 
     async def probe(self) -> ModelState:
-        """Ask the server whether it would answer; takes at most `PROBE_S` seconds."""
+        """Ask the server whether it would answer; takes at most `PROBE_S` seconds, at first `FIRST_PROBE_S`."""
         now = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(PROBE_S):
+            async with asyncio.timeout(PROBE_S if self._ready_at > 0 else FIRST_PROBE_S):
                 self.last_state = await self._health()
         except httpx.TransportError:
             self.last_state = self._silent()

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from aiohttp import web
 
 from maker.chat.types import Completion, Delta, TextDelta, Usage
 from maker.errors import (
@@ -333,6 +334,21 @@ async def test_callers_side_by_side_share_one_probe_and_it_is_kept_for_a_second(
         assert await asyncio.gather(patient, *(model.state() for _ in range(20))) == ["ready"] * 21
         await model.state()
         assert fake.health_checks == 1
+
+
+class Slow(FakeLlama):
+    """It takes a while to say how it is."""
+
+    async def _health(self, request: web.Request) -> web.Response:
+        await asyncio.sleep(1.2 if self.health_checks == 0 else 60)
+        return await super()._health(request)
+
+
+@in_loop
+async def test_the_first_word_of_a_server_may_be_late_and_one_that_says_nothing_is_down() -> None:
+    async with Slow() as fake, client(fake) as model, client(fake) as other:
+        assert await model.state() == "ready"
+        assert await other.state() == "down"
 
 
 @in_loop
