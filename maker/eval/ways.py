@@ -1,7 +1,7 @@
 """The ways to have a request answered that are measured against each other, over the HTTP interface of what runs.
 
-`low` and `high` are the orchestrators. `direct` is the coder's own server asked once with the request alone, and
-`direct0` the same at temperature 0.
+`low` and `high` are the orchestrators. `direct` is one answer of the coder's own server to the request alone, drawn
+several times so that its mean is known better than by one draw, and `direct0` the same at temperature 0, once.
 """
 
 import hashlib

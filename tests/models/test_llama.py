@@ -25,7 +25,7 @@ from maker.errors import (
 )
 from maker.models.llama import LlamaModel
 from maker.models.model import complete
-from maker.models.replica import Endpoint, Timeouts
+from maker.models.replica import FIRST_PROBE_S, PROBE_S, Endpoint, Timeouts
 from maker.models.slots import SlotLimiter, in_use
 from maker.models.transport import aiohttp_transport
 from tests.fake_llama import FakeLlama
@@ -337,10 +337,12 @@ async def test_callers_side_by_side_share_one_probe_and_it_is_kept_for_a_second(
 
 
 class Slow(FakeLlama):
-    """It takes a while to say how it is."""
+    """It takes longer than an ordinary probe to say how it is, and then says nothing any more."""
 
     async def _health(self, request: web.Request) -> web.Response:
-        await asyncio.sleep(1.2 if self.health_checks == 0 else 60)
+        if self.health_checks:
+            await asyncio.Event().wait()
+        await asyncio.sleep((PROBE_S + FIRST_PROBE_S) / 2)
         return await super()._health(request)
 
 

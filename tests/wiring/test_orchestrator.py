@@ -7,7 +7,7 @@ import pytest
 from maker.config import Home
 from maker.sandbox.available import SWITCHED_OFF, available, last_report
 from maker.sandbox.values import Unavailable
-from maker.wiring.orchestrator import TestedSandbox
+from maker.wiring.orchestrator import TestedSandbox, open_parts
 from tests.support import write_toml
 
 
@@ -36,3 +36,17 @@ def test_whether_candidates_are_run_or_not_answers_can_be_judged_by_hidden_tests
         await trusted.aclose()
 
     asyncio.run(asyncio.wait_for(ask(), 120))
+
+
+@pytest.mark.parametrize(("text", "own"), [("", True), ('[roles.coder]\nurls = ["http://127.0.0.1:1/v1"]', False)])
+def test_only_the_profiles_own_coder_is_said_to_be_one(home: Home, text: str, own: bool) -> None:
+    config = write_toml(home, text)
+    for folder in (home.run, home.log):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    home.api_key.write_text("0" * 64, encoding="ascii")
+
+    async def ask() -> None:
+        async with open_parts(config, "low") as parts:
+            assert parts.tools.own_coder is own
+
+    asyncio.run(asyncio.wait_for(ask(), 30))
