@@ -90,9 +90,7 @@ def _run_routes(app: Quart, desk: Desk) -> None:
     async def events() -> Response:
         desk.feed.check_room()
         frames = desk.feed.frames(desk.inflight.draining, parts.limits.keep_alive_s)
-        response = Response(FeedBody(frames), mimetype="text/event-stream", headers=STREAM_HEADERS)
-        response.timeout = None
-        return response
+        return Response(FeedBody(frames), mimetype="text/event-stream", headers=STREAM_HEADERS)
 
     @app.post("/api/runs/<run_id>/cancel")
     async def cancel(run_id: str) -> Response:

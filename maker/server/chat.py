@@ -199,9 +199,7 @@ async def _streamed(desk: Desk, asked: Asked) -> Response:
         inflight=desk.inflight,
         keep_alive_s=desk.parts.limits.keep_alive_s,
     )
-    response = Response(body, mimetype="text/event-stream", headers={**STREAM_HEADERS, "x-maker-run": task.run_id})
-    response.timeout = None
-    return response
+    return Response(body, mimetype="text/event-stream", headers={**STREAM_HEADERS, "x-maker-run": task.run_id})
 
 
 async def _whole(desk: Desk, asked: Asked) -> Response:
