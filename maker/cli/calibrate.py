@@ -16,7 +16,7 @@ from maker.cli.sections import set_in_sections
 from maker.cli.session import Session
 from maker.cli.terminal import console
 from maker.config import MODES, Config, ModeName
-from maker.errors import ConfigError, RequestError
+from maker.errors import ConfigError, MakerError, RequestError
 from maker.eval.calibrate import Proposal, Roles, changes, propose, roles
 from maker.eval.live import Plan
 from maker.eval.ways import SPARE_S, ways
@@ -64,7 +64,8 @@ def calibrate(
 
     Both modes run the suite as `maker eval run` does, and what that measured before is not measured again: how often
     coder, tester, reviewer and reflection are right. k is the smallest with which right samples beat the most frequent
-    wrong behaviour on all steps with the wanted probability; max_candidates decide 95 % of the votes.
+    wrong behaviour on all steps with the wanted probability, at the lower end of what the tasks leave open;
+    max_candidates decide 95 % of the votes. A mode without a proposal is left as it is, and the exit code is 1.
     """
     config = session.config()
     if not 0 < target < 1:
@@ -85,6 +86,9 @@ def calibrate(
         _show(config, measured, proposals)
     if write and proposals:
         _write(config, proposals)
+    if write and len(proposals) < len(measured):
+        names = " and ".join(f"[modes.{mode}]" for mode in measured if mode not in proposals)
+        raise MakerError(f"nothing was written for {names}: there is no proposal, as said above")
 
 
 def _proposals(measured: Mapping[ModeName, Roles], target: float, steps: int) -> dict[ModeName, Proposal]:
@@ -123,18 +127,19 @@ def _show(config: Config, measured: Mapping[ModeName, Roles], proposals: Mapping
     for mode, one in measured.items():
         coder = one.coder
         out.print(
-            f"\n{mode}: the most frequent wrong behaviour is {100 * coder.frequent_wrong:.1f} % of the samples, "
-            f"so p is {coder.p:.3f} ({coder.p_low:.3f} to {coder.p_high:.3f}); "
-            f"{100 * (1 - coder.valid):.1f} % are flagged; on {100 * coder.hopeless:.1f} % of the tasks a wrong "
-            "behaviour is the most frequent, where no k helps"
+            f"\n{mode}: {one.voted} of {one.tasks} tasks were put to the vote; the most frequent wrong behaviour is "
+            f"{100 * coder.frequent_wrong:.1f} % of the samples, so p is {coder.p:.3f} ({coder.p_low:.3f} to "
+            f"{coder.p_high:.3f}); {100 * (1 - coder.valid):.1f} % of all are flagged; on "
+            f"{100 * coder.wrong_first:.1f} % of the tasks a wrong behaviour leads from the start, which a vote "
+            "seldom turns"
         )
         if (proposal := proposals.get(mode)) is not None:
             now = config.mode(mode)
             out.print(
                 f"{mode}: proposed k = {proposal.k}, max_candidates = {proposal.max_candidates} "
                 f"(now {now.k} and {now.max_candidates}); expected: {proposal.samples:.1f} samples a step, "
-                f"right in {100 * proposal.success:.1f} % of the tasks that a vote can decide, "
-                f"about {100 * proposal.success * proposal.ceiling:.1f} % of all"
+                f"right in {100 * proposal.success:.1f} % of the tasks on which no wrong behaviour leads, "
+                f"at least {100 * proposal.success * proposal.ceiling:.1f} % of all that are put to the vote"
             )
 
 
