@@ -42,7 +42,7 @@ from tests.fake_llama import FakeLlama
 from tests.llama_wire import Behaviour, Reply, prompt_text
 from tests.support import tail, write_toml
 
-ROLES = ("preprocessor", "planner", "coder", "gpt-oss")
+ROLES = ("preprocessor", "planner", "coder", "gpt-oss", "voter")
 NAMED = re.compile(r"Problem (\S+), draw (\d+):")
 ASK = "Problem {}, draw {}: write the Python function `{}` that was recorded under this name."
 START_S = 60.0
@@ -125,6 +125,8 @@ class Replayer(FakeLlama):
                 )
             case "TestsReply":
                 return json.dumps({"calls": found.calls, "checks": found.checks})
+            case "BallotReply":
+                return "(abstains)"  # the rule of `eval select` knows no voter
             case "ReflectionReply":
                 return json.dumps({"accepted": True, "missing": []})
             case _:

@@ -114,10 +114,19 @@ class ModelUnavailable(ModelError):
     """No server answers for the role; worth a retry after `retry_after_s` seconds."""
 
     code = "model_unavailable"
+    silent = "does not answer"
+    """Stands in the text wherever a role has no server, in notes too."""
 
     def __init__(self, message: str, *, role: str, retry_after_s: int = 5) -> None:
         super().__init__(message, role=role)
         self.retry_after_s = retry_after_s
+
+    @classmethod
+    def of(cls, role: str) -> "ModelUnavailable":
+        """The failure of a role that maker itself serves."""
+        return cls(
+            f"the {role} {cls.silent}; `maker status` says why, `maker restart {role}` starts it again", role=role
+        )
 
 
 class ModelLoading(ModelUnavailable):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from maker.errors import ServiceError
+from maker.errors import ModelUnavailable, ServiceError
 from maker.eval.outcome import Judge, result
 from maker.eval.results import Kept, Result, together
 from maker.eval.suite import Suite
@@ -94,8 +94,8 @@ async def _all(plan: Plan, trusted: Trusted, kept: Mapping[str, Kept], report: R
 
 
 def _is_open(found: Result | None) -> bool:
-    """Whether it is still to be asked: never answered, or with an error, which may be over by now."""
-    return found is None or found.error is not None
+    """Whether it is still to be asked: never answered, or with an error or without a role, which may be over by now."""
+    return found is None or found.error is not None or any(ModelUnavailable.silent in note for note in found.notes)
 
 
 async def _judging(trusted: Trusted) -> Sandbox:

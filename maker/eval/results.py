@@ -1,6 +1,8 @@
 """What one way came to on one exercise, and the file in which it is kept so that a measurement can go on."""
 
+import fcntl
 import json
+import os
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -93,23 +95,24 @@ class Kept:
     A line that cannot be read is passed over. A file of other settings, or of another format, is put aside.
 
     Raises:
-        ServiceError: on opening, if the file cannot be written.
+        ServiceError: on opening, if the file cannot be written, or somebody else writes it now.
     """
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
         head = {"format": FORMAT, "settings": dict(settings)}
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            kept = path.exists()
-            lines = _own_lines(path, head) if kept else None
-            if kept and lines is None:
-                path.replace(path.with_suffix(".other"))  # nobody's results are lost for want of being understood
-            self._results = {result.exercise: result for line in lines or () if (result := _result(line)) is not None}
-            self._file: TextIO = path.open("a" if lines is not None else "w", encoding="utf-8")
+            self._file = _locked(path)
+            lines = _own_lines(self._file, head)
             if lines is None:
+                if self._file.tell():
+                    path.replace(path.with_suffix(".other"))  # nobody's results are lost for want of being understood
+                    self._file.close()
+                    self._file = _locked(path)
                 self._write(head)
         except OSError as error:
             raise ServiceError(f"{path}: results cannot be kept there: {error.strerror}; give --out DIR") from error
+        self._results = {result.exercise: result for line in lines or () if (result := _result(line)) is not None}
 
     def get(self, exercise: str) -> Result | None:
         """The result of the exercise with that key, if there is one."""
@@ -129,18 +132,39 @@ class Kept:
         self._file.flush()
 
 
-def _own_lines(path: Path, head: Mapping[str, Any]) -> list[str] | None:
-    """The lines of results; None where the file is not one of ours with these settings."""
+def _locked(path: Path) -> TextIO:
+    """The file, open to be read and added to, until it is closed by nobody else.
+
+    Raises:
+        ServiceError: somebody else has it.
+        OSError: it cannot be opened.
+    """
+    file = path.open("a+", encoding="utf-8")
     try:
-        first, *rest = path.read_text(encoding="utf-8").splitlines(keepends=True) or [""]
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise ServiceError(
+            f"{path}: another `maker eval run` or `maker calibrate` writes its results there now; "
+            "wait until it is over, or give --out DIR"
+        ) from error
+    return file
+
+
+def _own_lines(file: TextIO, head: Mapping[str, Any]) -> list[str] | None:
+    """The lines of results; None where the file is empty or not one of ours with these settings."""
+    file.seek(0)
+    try:
+        first, *rest = file.read().splitlines(keepends=True) or [""]
         if json.loads(first) != json.loads(json.dumps(head)):
             return None
     except ValueError:
+        file.seek(0, os.SEEK_END)
         return None
     # A line without its end was cut off, and what is appended would be added to it.
     whole = [line for line in rest if line.endswith("\n")]
     if len(whole) < len(rest):
-        path.write_text("".join((first, *whole)), encoding="utf-8")
+        file.truncate(len("".join((first, *whole)).encode()))
     return whole
 
 

@@ -7,14 +7,14 @@ several times so that its mean is known better than by one draw, and `direct0` t
 import hashlib
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from zlib import crc32
 
 import httpx
 
-from maker import __version__
-from maker.catalog import profiles
+from maker.catalog import identity, profiles
 from maker.catalog.profiles import RolePlan
 from maker.config import MODES, ROLES, Config, ModeName
 from maker.errors import MakerError, NotReady, NotRunning
@@ -89,13 +89,7 @@ def _way(config: Config, plans: dict[str, RolePlan], name: str, temperature: flo
     for mode in MODES:
         if name == mode:
             service = f"orchestrator-{mode}"
-            settings = {
-                "maker": __version__,
-                "profile": config.profile,
-                "mode": config.mode(mode).model_dump(mode="json"),
-                "sandbox": config.sandbox.model_dump(),
-                "models": {role: _identity(plans[role]) for role in ROLES},
-            }
+            settings = identity.settings(config, mode)
             url = f"http://127.0.0.1:{config.port(service)}/v1"
             return Way(name, url, service, settings, mode, config.server.api_key, {})
     plan = plans["coder"]
@@ -105,15 +99,7 @@ def _way(config: Config, plans: dict[str, RolePlan], name: str, temperature: flo
         "seed": seed,
     }
     key = config.home.read_key() if plan.served_by in ROLES else None
-    return Way(name, plan.urls[0], plan.served_by, {"model": _identity(plan), **sampling}, None, key, sampling)
-
-
-def _identity(plan: RolePlan) -> list[object]:
-    """Which model it is: the servers, or the file with its size and time, so that new weights are another model."""
-    if plan.served_by not in ROLES:
-        return list(plan.urls)
-    found = plan.model.stat() if plan.model.is_file() else None
-    return [plan.model.name, found and found.st_size, found and found.st_mtime_ns]
+    return Way(name, plan.urls[0], plan.served_by, {"model": identity.model(plan), **sampling}, None, key, sampling)
 
 
 async def greet(client: httpx.AsyncClient, way: Way) -> None:
@@ -121,21 +107,30 @@ async def greet(client: httpx.AsyncClient, way: Way) -> None:
 
     Raises:
         NotRunning: nothing listens there.
-        NotReady: it runs with other settings than its answers would be kept under.
+        NotReady: it runs with other settings than its answers would be kept under, or without one of its roles.
     """
     try:
         found = await client.get(f"{way.url.removesuffix('/v1')}/health", timeout=GREETING_S)
-        said = found.json().get("settings", {}) if way.mode is not None else {}
+        said = found.json() if way.mode is not None else {}
+        in_force, lacking = said.get("digests", {}), said.get("degraded", ())
+        roles = [f"{one['name']} {one['reason']}" for one in lacking if one["name"] in ROLES]
+        other = _others(way, in_force)
     except httpx.ConnectError as error:
         raise _absent(way) from error
-    except (httpx.HTTPError, ValueError, AttributeError):
+    except (httpx.HTTPError, ValueError, AttributeError, LookupError, TypeError):
         return
-    other = sorted(key for key, value in way.settings.get("mode", {}).items() if said.get(key, value) != value)
     if other:
         raise NotReady(
-            f"{way.service} was started with another {', '.join(other)} than maker.toml has now; "
-            f"run `maker restart {way.service}`"
+            f"{way.service} was started with another {', '.join(other)} than maker.toml has now; run `maker restart`"
         )
+    if roles:
+        raise NotReady(f"{way.service} would answer without all of its roles: {', '.join(roles)}; run `maker start`")
+
+
+def _others(way: Way, in_force: Mapping[str, str]) -> list[str]:
+    """The settings that are not in force as they are wanted; what is not told is not compared."""
+    wanted = identity.digests(way.settings)
+    return sorted(name for name, digest in wanted.items() if in_force.get(name, digest) != digest)
 
 
 def _absent(way: Way) -> NotRunning:

@@ -136,10 +136,7 @@ class Replica:
         self._limits = None  # it may come back with another model
         if self.last_state == "loading":
             return self._is_loading()
-        return ModelUnavailable(
-            f"the {self._role} does not answer; `maker status` says why, `maker restart {self._role}` starts it again",
-            role=self._role,
-        )
+        return ModelUnavailable.of(self._role)
 
     async def answer(self, request: ChatRequest, decoder: ReplyDecoder) -> AsyncGenerator[Delta, None]:
         """One streamed answer; closing the iterator closes the connection, and so ends the work on the server.

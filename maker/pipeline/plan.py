@@ -5,7 +5,7 @@ import asyncio
 import re
 from collections.abc import Iterable
 
-from maker.errors import ModelError, ModelReplyError
+from maker.errors import ModelError, ModelReplyError, ModelUnavailable
 from maker.pipeline import prompts, syntax
 from maker.pipeline.events import InputsWritten, PlanMade
 from maker.pipeline.language import DEFAULT, SCRIPTS, language_of
@@ -96,7 +96,12 @@ async def _own_tests(work: Work, step: Step, limit: int) -> tuple[Input, ...]:
 async def _tester(work: Work) -> str:
     """gpt-oss where it runs, for a second opinion on what is meant; else the planner."""
     model = work.tools.models.get("gpt-oss")
-    return "gpt-oss" if model is not None and await model.state() == "ready" else "planner"
+    if model is None:
+        return "planner"
+    if await model.state() != "ready":
+        await work.note(f"the planner wrote the tests: the gpt-oss {ModelUnavailable.silent}")
+        return "planner"
+    return "gpt-oss"
 
 
 def examples(text: str, language: str = DEFAULT) -> list[str]:

@@ -16,9 +16,7 @@ POLL_S = 1.0
 
 def unavailable(role: str) -> ModelUnavailable:
     """The failure that says a role has no server."""
-    error = ModelUnavailable(
-        f"the {role} does not answer; `maker status` says why, `maker restart {role}` starts it again", role=role
-    )
+    error = ModelUnavailable.of(role)
     error.code = f"{role.replace('-', '_')}_unavailable"
     return error
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
+from maker.errors import ModelUnavailable
 from maker.models.model import ModelState
 from maker.pipeline.ready import NEEDED
 from maker.server.parts import Parts
@@ -33,7 +34,7 @@ class Degraded:
         return self._found
 
 
-_WHY: Mapping[ModelState, str] = {"loading": "still loading its model", "down": "does not answer"}
+_WHY: Mapping[ModelState, str] = {"loading": "still loading its model", "down": ModelUnavailable.silent}
 
 
 async def role_states(parts: Parts) -> dict[str, ModelState]:
@@ -45,11 +46,12 @@ async def role_states(parts: Parts) -> dict[str, ModelState]:
 
 async def health(parts: Parts, degraded: Callable[[], Awaitable[dict[str, str]]]) -> dict[str, object]:
     """Liveness: always 200 while the process serves; never asks a model to generate. The settings are those in force,
-    which maker.toml may have left behind."""
+    which maker.toml may have left behind; what else answers depend on is told by its digests."""
     return {
         "status": "ok",
         "mode": parts.mode,
         "settings": parts.tools.mode.model_dump(mode="json"),
+        "digests": dict(parts.digests),
         "degraded": [{"name": name, "reason": reason} for name, reason in sorted((await degraded()).items())],
         "embedded": dict(parts.embedded),
     }

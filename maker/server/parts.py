@@ -1,7 +1,7 @@
 """What an orchestrator is made of; `wiring` builds it, tests build it from doubles."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from maker.config import ModeName
 from maker.config import Server as Limits
@@ -28,6 +28,8 @@ class Parts:
     """Services beside the models that do not work now, with the reason; never asks a model."""
     embedded: Mapping[str, str]
     """Services that run inside another process, with the reason."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """What stands for all that answers depend on, by the settings' names (`catalog.identity`)."""
     embeddings: VectorServer | None = None
     """Who answers /v1/embeddings; None where nobody is configured."""
     rerank: VectorServer | None = None

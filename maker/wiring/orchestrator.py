@@ -10,7 +10,7 @@ from functools import partial
 
 import httpx
 
-from maker.catalog import profiles
+from maker.catalog import identity, profiles
 from maker.catalog.profiles import RolePlan
 from maker.config import ROLES, Config, ModeName, Outside
 from maker.engine import launch
@@ -94,6 +94,7 @@ async def open_parts(config: Config, mode: ModeName) -> AsyncIterator[Parts]:
             trace=telemetry.listener,
             missing=partial(_missing, http, config, where, trusted),
             embedded=embedded,
+            digests=identity.digests(identity.settings(config, mode)),
             embeddings=await _outside(stack, "embeddings", config.embeddings),
             rerank=await _outside(stack, "rerank", config.rerank),
         )

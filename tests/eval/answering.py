@@ -88,12 +88,16 @@ def write_suite(path: Path, scripts: dict[str, Script]) -> Path:
 
 @asynccontextmanager
 async def bundle(
-    home: Home, scripts: dict[str, Script], mode: Mode, *, sandbox: Trusted = in_process
+    home: Home, scripts: dict[str, Script], mode: Mode, *, sandbox: Trusted = in_process, lacking: Sequence[str] = ()
 ) -> AsyncIterator[Answering]:
-    """Both orchestrators over one model server, and a maker.toml by which commands find all three."""
+    """Both orchestrators over one model server, and a maker.toml by which commands find all three.
+
+    The server of the roles that are `lacking` has ended.
+    """
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(Answering(scripts))
-        fakes = dict.fromkeys(ROLES, server)
+        async with FakeLlama(key=KEY) as ended:
+            fakes: dict[str, FakeLlama] = dict.fromkeys(ROLES, server) | dict.fromkeys(lacking, ended)
         ports = {"coder": server.port}
         for name in ("high", "low"):
             running = await stack.enter_async_context(orchestra(name, fakes=fakes, answering=mode, sandbox=sandbox))

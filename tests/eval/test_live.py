@@ -304,4 +304,32 @@ async def test_what_runs_with_other_settings_than_maker_toml_says_is_not_measure
         home.toml.write_text(text.replace("k = 2", "k = 3"), encoding="utf-8")
         result = await command("--data", str(data), "--modes", "low")
     assert isinstance(result.exception, NotReady)
-    assert "another k than maker.toml has now; run `maker restart orchestrator-low`" in str(result.exception)
+    assert "another k than maker.toml has now; run `maker restart`" in str(result.exception)
+
+
+@in_loop
+async def test_a_mode_that_lacks_a_role_is_not_measured(home: Home, tmp_path: Path, sandbox: TrustedSandbox) -> None:
+    """Its answers would be kept, and never asked again, as those of a whole mode."""
+    data = write_suite(tmp_path / "sums.jsonl", SCRIPTS)
+    async with bundle(home, SCRIPTS, MODE, lacking=["voter"]):
+        result = await command("--data", str(data), "--modes", "low")
+    assert isinstance(result.exception, NotReady)
+    assert "without all of its roles: voter does not answer; run `maker start`" in str(result.exception)
+
+
+@in_loop
+async def test_what_was_answered_without_a_role_is_asked_again(
+    home: Home, tmp_path: Path, sandbox: TrustedSandbox
+) -> None:
+    data = write_suite(tmp_path / "sums.jsonl", {"f_easy": SCRIPTS["f_easy"]})
+    async with bundle(home, SCRIPTS, MODE) as server:
+        await command("--data", str(data), "--modes", "low")
+        [path] = (home.root / "eval" / "runs").rglob("low-*.jsonl")
+        path.write_text(path.read_text().replace('"notes": []', '"notes": ["the gpt-oss does not answer"]'))
+        asked = server.requests
+        again = await command("--data", str(data), "--modes", "low")
+        assert server.requests > asked
+        asked = server.requests
+        await command("--data", str(data), "--modes", "low")
+        assert server.requests == asked
+    assert again.exit_code == 0

@@ -83,3 +83,13 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
     (tmp_path / "file").write_text("")
     with pytest.raises(ServiceError, match="give --out DIR"):
         kept(tmp_path / "file" / "low.jsonl")
+
+
+def test_two_measurements_do_not_write_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "low.jsonl"
+    first = kept(path)
+    with pytest.raises(ServiceError, match=r"low\.jsonl: another `maker eval run`.*give --out DIR"):
+        kept(path)
+    first.add(RESULT)
+    first.close()
+    assert read(path) == RESULT

@@ -12,6 +12,7 @@ import httpx
 from hypercorn.asyncio import serve as hypercorn_serve
 from quart import Quart
 
+from maker.catalog import identity
 from maker.config import Mode, ModeName, Server
 from maker.loopback import settings
 from maker.models.llama import LlamaModel
@@ -161,6 +162,7 @@ async def orchestra(
             store=MemoryRunStore(),
             trace=lambda traceparent: listen,
             missing=named_missing,
+            digests=identity.digests({"mode": mode_settings.model_dump(mode="json")}),
             embedded={"redis": "run state is kept in this process"},
             **parts_changes,
         )
