@@ -13,7 +13,6 @@ and is judged as `maker eval run` does it, which is also who keeps it: with `--h
 The coder asked alone depends on none of this and is measured once. Differences are paired by exercise.
 """
 
-import asyncio
 import json
 import subprocess
 import sys
@@ -128,7 +127,7 @@ def measured(home: Home, suite: Suite, seed: int) -> Iterator[tuple[str, Mapping
                 folder=home.root / "eval" / "runs",
                 limit_s=config.modes.low.wall_clock_s + SPARE_S,
             )
-            yield variant, asyncio.run(results(config, plan))
+            yield variant, results(config, plan)
 
 
 def rows(found: Mapping[str, Mapping[str, Sequence[Result]]], seed: int) -> list[Row]:

@@ -1,6 +1,5 @@
 """`maker calibrate`: from how often each role is right to the k and max_candidates of each mode."""
 
-import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -77,7 +76,7 @@ def calibrate(
         limit_s=max(config.modes.low.wall_clock_s, config.modes.high.wall_clock_s) + SPARE_S,
         jobs=jobs,
     )
-    found = asyncio.run(results(config, plan))
+    found = results(config, plan)
     measured = {mode: roles(found[mode], config.mode(mode)) for mode in reversed(MODES)}
     proposals = _proposals(measured, target, steps)
     if as_json:

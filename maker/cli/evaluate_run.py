@@ -13,17 +13,20 @@ from maker.cli.measuring import bars, interval, shown, table
 from maker.cli.session import Session
 from maker.cli.terminal import console
 from maker.config import MODES, Config
-from maker.errors import RequestError
+from maker.errors import RequestError, ServiceError
 from maker.eval import plot as plotting
 from maker.eval.live import Plan, measure
 from maker.eval.results import Result
-from maker.eval.suite import Suite, load, named, some
+from maker.eval.suite import Suite, named, own, some
 from maker.eval.ways import DRAWS, NAMES, SPARE_S, ways
 from maker.eval.worth import Bin, Difference, Worth, differences, worth
 from maker.sandbox.available import available
 
 Json = dict[str, Any]
 
+COLUMNS = ("MODE", "RIGHT %", "95 %", "SAMPLES", "TOKENS", "SECONDS", "ORACLE %", "FLAGGED %")
+WIDE, NARROW = 80, 5
+"""Columns of a terminal that all of these need; how many there are on a narrower one."""
 SHOWN = 5
 """Notes of one mode in the table, the most frequent ones."""
 SHOWN_NAME = 40
@@ -101,11 +104,19 @@ def run(
     ended in an error is asked again; other settings or models start anew.
 
     A line of your own file is a JSON object with id, request, entry_point (the function's name) and test (Python that
-    defines check(candidate)), or one of HumanEval's.
+    defines check(candidate), which raises where the candidate is wrong), or one of HumanEval's.
+
+    \b
+    ORACLE %       answers with a right candidate among theirs
+    FLAGGED %      candidates discarded before the vote: cut off, not Python, an example of the request failed, ...
+    converged      the vote was won by k, before candidates ran out; margin is what it was won by
+    accepted       what the reviewer (high) or the planner (low) said of the answer
+    confidence     what the answer itself says how sure its vote was
     """
     config = session.config()
-    if plot is not None and not plot.parent.is_dir():
-        raise click.UsageError(f"--plot: there is no folder {plot.parent}; make it, or name another file")
+    if plot is not None and (plot.suffix != ".svg" or not plot.parent.is_dir()):
+        why = f"there is no folder {plot.parent}; make it" if plot.suffix == ".svg" else f"{plot} is no .svg"
+        raise click.UsageError(f"--plot: {why}, or name another file")
     chosen = chosen_suite(suite, data, limit, seed)
     plan = Plan(
         suite=chosen,
@@ -115,14 +126,24 @@ def run(
         jobs=jobs,
         fresh=fresh,
     )
-    measured = summary(chosen, asyncio.run(results(config, plan)), seed)
-    if plot is not None:
-        title = f"{chosen.name[:SHOWN_NAME]}, {_tasks(chosen)}: right answers and what they cost"
-        plot.write_text(plotting.draw(title, setup(config, modes, temperature), measured.worths), "utf-8")
+    measured = summary(chosen, results(config, plan), seed)
     if as_json:
         click.echo(json.dumps(as_values(measured)))
     else:
         _show(measured)
+    if plot is not None:
+        title = f"{chosen.name[:SHOWN_NAME]}, {_tasks(chosen)}: right answers and what they cost"
+        _write(plot, plotting.draw(title, setup(config, modes, temperature), measured.worths))
+
+
+def _write(plot: Path, drawn: str) -> None:
+    try:
+        plot.write_text(drawn, encoding="utf-8")
+    except OSError as error:
+        raise ServiceError(
+            f"{plot}: the figure cannot be written: {error.strerror}; "
+            "the same command with another --plot draws it at once"
+        ) from error
 
 
 def setup(config: Config, names: Sequence[str], temperature: float) -> str:
@@ -146,20 +167,33 @@ def chosen_suite(suite: str | None, data: Path | None, limit: int | None, seed: 
     if (suite is None) == (data is None):
         raise click.UsageError("give one of --suite and --data")
     try:
-        whole = Suite(data.name.removesuffix(".gz").removesuffix(".jsonl"), load(data)) if data else named(str(suite))
+        whole = own(data) if data else named(str(suite))
     except RequestError as error:
         raise click.UsageError(str(error)) from error
     return Suite(whole.name, some(whole.exercises, limit, seed))
 
 
-async def results(config: Config, plan: Plan) -> Mapping[str, list[Result]]:
-    """What the plan comes to, shown with a bar.
+def results(config: Config, plan: Plan) -> Mapping[str, list[Result]]:
+    """What the plan comes to, shown with a bar; says how much of it was kept before, and that it is when it is stopped.
 
     Raises:
         NotRunning, NotReady, ServiceError: as `measure`.
     """
-    with bars() as report:
-        return await measure(plan, lambda: available(config), lambda done, total: report("answers", done, total))
+    before: list[int] = []
+
+    def told(done: int, total: int) -> None:
+        if not before:
+            before.append(done)
+            if done:
+                click.echo(f"{done} of {total} answers were kept before; --fresh measures them again", err=True)
+        report("answers", done, total)
+
+    try:
+        with bars() as report:
+            return asyncio.run(measure(plan, lambda: available(config), told))
+    except KeyboardInterrupt:
+        click.echo("stopped; what was answered is kept, and the same command goes on there", err=True)
+        raise
 
 
 def summary(suite: Suite, found: Mapping[str, Sequence[Result]], seed: int) -> Measured:
@@ -200,18 +234,21 @@ def _mode(one: Worth) -> Json:
 
 def _show(measured: Measured) -> None:
     out = console()
-    rows = table(("MODE", "RIGHT %", "95 %", "SAMPLES", "TOKENS", "SECONDS", "ORACLE %", "FLAGGED %"))
+    columns = COLUMNS if out.width >= WIDE else COLUMNS[:NARROW]
+    rows = table(columns)
     for one in measured.worths:
         right, cost = one.pass_at_1, (f"{one.samples:.2f}", f"{one.tokens:,.0f}", f"{one.seconds:.2f}")
-        rows.add_row(one.mode, f"{right.mean:.1f}", interval(right), *cost, shown(one.oracle), shown(one.flagged))
+        cells = (one.mode, f"{right.mean:.1f}", interval(right), *cost, shown(one.oracle), shown(one.flagged))
+        rows.add_row(*cells[: len(columns)])
     out.print(rows)
-    out.print(f"\n{measured.suite.name}, {_tasks(measured.suite)}: samples and tokens are means, seconds are medians")
+    said = f"\n{measured.suite.name}, {_tasks(measured.suite)}: samples and tokens are means, seconds are medians"
+    out.print(said, markup=False)
     for difference in measured.differences:
         points = difference.points
         out.print(f"{difference.mode} against {difference.minus}: {points.mean:+.1f} points, 95 %: {interval(points)}")
     for one in measured.worths:
         for line in _of_vote(one):
-            out.print(line)
+            out.print(line, markup=False)
 
 
 def _tasks(suite: Suite) -> str:

@@ -1,4 +1,4 @@
-"""What the measuring commands share: the sandbox they judge with, bars, and numbers in tables."""
+"""What the measuring commands share: bars, and numbers in tables."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -33,7 +33,7 @@ def table(headings: Sequence[str]) -> Table:
     """A bare table: the first column is words, the others are numbers."""
     found = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for number, heading in enumerate(headings):
-        found.add_column(heading, justify="right" if number else "left")
+        found.add_column(heading, justify="right" if number else "left", no_wrap=True)
     return found
 
 

@@ -1,1 +1,1 @@
-"""Measuring maker on recorded model replies; above everything but the command line."""
+"""Measuring maker, as it runs and on recorded model replies; above everything but the command line."""

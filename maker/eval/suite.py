@@ -9,6 +9,7 @@ import hashlib
 import json
 import keyword
 import random
+import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -21,6 +22,8 @@ from maker.eval.problems import Name, lines, sentence
 from maker.pipeline.redflag import FENCE
 
 FOLDER = Path(__file__).parent / "suites"
+NO_NAME = re.compile(r"[^\w.-]+")
+"""What the name of a folder of results does without."""
 COMPLETE = (
     "Complete this Python function. Answer with the whole function, its imports included.\n\n```python\n{}\n```\n"
 )
@@ -87,11 +90,20 @@ def named(name: str) -> Suite:
     Raises:
         RequestError: there is none of that name.
     """
-    path = FOLDER / f"{name}.jsonl"
-    if not path.is_file():
-        known = ", ".join(sorted(found.stem for found in FOLDER.glob("*.jsonl"))) or "none"
-        raise RequestError(f"there is no suite {name!r}; there are: {known}", param="suite")
-    return Suite(name, load(path))
+    known = {found.stem: found for found in FOLDER.glob("*.jsonl")}
+    if name not in known:
+        raise RequestError(f"there is no suite {name!r}; there are: {', '.join(sorted(known))}", param="suite")
+    return Suite(name, load(known[name]))
+
+
+def own(path: Path) -> Suite:
+    """The suite in somebody's file, by whose name its results are kept.
+
+    Raises:
+        RequestError: as `load`.
+    """
+    name = path.name.removesuffix(".gz").removesuffix(".jsonl")
+    return Suite(NO_NAME.sub("-", name).strip(".-") or "own", load(path))
 
 
 def load(path: Path) -> tuple[Exercise, ...]:
@@ -185,16 +197,20 @@ def _parse(line: str, where: str) -> Exercise:
     if exercise.entry_point not in exercise.request:
         raise _refusal(f"{where}: the request does not say that the function is called {exercise.entry_point!r}")
     if not _takes_candidate(exercise.test):
-        raise _refusal(f"{where}: test: not Python that defines check(candidate), so no answer would be right")
+        raise _refusal(f"{where}: test: not Python that defines check(candidate), so that no answer would be right")
     return exercise
 
 
 def _takes_candidate(test: str) -> bool:
-    """Whether it defines `check` of one argument."""
+    """Whether it defines a `check` that can be called with one argument."""
     tree = _tree(test)
-    return tree is not None and any(
-        isinstance(node, ast.FunctionDef) and node.name == "check" and len(node.args.args) == 1 for node in tree.body
-    )
+    body = tree.body if tree is not None else []
+    return any(_takes_one(node.args) for node in body if isinstance(node, ast.FunctionDef) and node.name == "check")
+
+
+def _takes_one(args: ast.arguments) -> bool:
+    places = len(args.posonlyargs) + len(args.args)
+    return places - len(args.defaults) <= 1 <= places and None not in args.kw_defaults
 
 
 def _refusal(said: str) -> RequestError:

@@ -13,12 +13,14 @@ from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from maker import config as configuration
 from maker.cli import evaluate, evaluate_run
 from maker.cli.session import Session
 from maker.config import Config, Home, Mode, child_environment
 from maker.errors import NotReady, NotRunning, ServiceError
+from maker.eval import results, suite
 from maker.eval.ways import DRAWS, ways
 from maker.sandbox.values import Unavailable
 from tests.eval.answering import BAD, BROKEN, GOOD, Answering, Script, bundle, nobody, write_suite
@@ -233,6 +235,8 @@ def test_answers_with_candidates_that_are_not_run_are_other_answers(home: Home) 
         (("--suite", "tiny", "--modes", "low,medium"), "no mode 'medium'; there are: direct, direct0, low, high"),
         (("--suite", "tiny", "--modes", ","), "no mode is named; there are: direct, direct0, low, high"),
         (("--suite", "tiny", "--plot", "/nonexistent/worth.svg"), "there is no folder /nonexistent"),
+        (("--suite", "tiny", "--plot", "worth.png"), "worth.png is no .svg"),
+        (("--suite", "../suites/tiny"), "no suite '../suites/tiny'; there are: hand, tiny"),
         (("--data", "/tmp"), "/tmp: is a folder"),
     ],
 )
@@ -333,3 +337,38 @@ async def test_what_was_answered_without_a_role_is_asked_again(
         await command("--data", str(data), "--modes", "low")
         assert server.requests == asked
     assert again.exit_code == 0
+
+
+@in_loop
+async def test_a_figure_that_cannot_be_written_costs_no_table(
+    home: Home, tmp_path: Path, sandbox: TrustedSandbox
+) -> None:
+    data, figure = write_suite(tmp_path / "sums.jsonl", SCRIPTS), tmp_path / "worth.svg"
+    figure.symlink_to("/nonexistent/worth.svg")
+    async with bundle(home, SCRIPTS, MODE):
+        result = await command("--data", str(data), "--modes", "low", "--json", "--plot", str(figure))
+        figure.unlink()
+        again = await command("--data", str(data), "--modes", "low", "--plot", str(figure))
+    assert isinstance(result.exception, ServiceError) and "the figure cannot be written" in str(result.exception)
+    assert json.loads(result.stdout)["modes"][0]["pass_at_1"] == 75
+    assert figure.is_file() and "4 of 4 answers were kept before; --fresh measures them again" in again.stderr
+
+
+@pytest.mark.parametrize(("width", "columns"), [(60, 5), (80, 8)])
+def test_a_narrow_terminal_gets_fewer_columns_and_whole_names(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int, columns: int
+) -> None:
+    terminal = Console(width=width, force_terminal=True, no_color=True, highlight=False)
+    monkeypatch.setattr(evaluate_run, "console", lambda: terminal)
+    answers = {name: [results.Result("key", "id", True, 1.0, 1234)] for name in ("direct0", "high")}
+    chosen = suite.Suite("x[bold]", suite.named("tiny").exercises[:1])
+    with terminal.capture() as shown:
+        evaluate_run._show(evaluate_run.summary(chosen, answers, 0))
+    lines = plain_text(shown.get()).splitlines()
+    assert lines[1].split()[0] == "direct0" and "…" not in shown.get()
+    assert sum(heading in lines[0] for heading in evaluate_run.COLUMNS) == columns
+    assert "x[bold], 1 task:" in shown.get()
+
+
+def plain_text(shown: str) -> str:
+    return re.sub(r"\x1b\[[\d;]*m", "", shown)

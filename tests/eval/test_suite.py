@@ -8,7 +8,7 @@ import pytest
 
 from maker.errors import RequestError
 from maker.eval import suite
-from maker.eval.suite import Exercise, answered_code, load, named, program, some
+from maker.eval.suite import Exercise, answered_code, load, named, own, program, some
 
 CHECK = "def check(candidate):\n    assert candidate(1, 2) == 3\n"
 OWN = {"id": "a", "request": "Write add(a, b).", "entry_point": "add", "test": CHECK, "split": "name"}
@@ -78,6 +78,27 @@ def test_a_suite_that_does_not_exist_is_refused_with_those_that_do(
     assert named("tiny").exercises == (exercise(split="name"),)
     with pytest.raises(RequestError, match="no suite 'huge'; there are: tiny"):
         named("huge")
+
+
+def test_results_are_kept_by_a_name_that_leaves_no_folder(tmp_path: Path) -> None:
+    for file, name in (("mine.jsonl.gz", "mine"), ("...jsonl", "own"), ("x[bold] 2.jsonl", "x-bold-2")):
+        assert own(write(tmp_path / file, OWN)).name == name
+    with pytest.raises(RequestError, match=r"no suite '\.\./suites/tiny'; there are: hand, tiny"):
+        named("../suites/tiny")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "taken"),
+    [("candidate", True), ("candidate, tol=1", True), ("candidate, /, *, tol=1", True)]
+    + [("", False), ("candidate, tol", False), ("candidate, *, tol", False)],
+)
+def test_a_check_takes_the_candidate_alone(tmp_path: Path, arguments: str, taken: bool) -> None:
+    path = write(tmp_path / "mine.jsonl", {**OWN, "test": f"def check({arguments}):\n    pass\n"})
+    if taken:
+        assert len(load(path)) == 1
+    else:
+        with pytest.raises(RequestError, match=r"not Python that defines check\(candidate\)"):
+            load(path)
 
 
 def test_some_are_drawn_by_the_seed_and_keep_their_order() -> None:
