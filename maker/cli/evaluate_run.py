@@ -107,11 +107,12 @@ def run(
     defines check(candidate), which raises where the candidate is wrong), or one of HumanEval's.
 
     \b
-    ORACLE %       answers with a right candidate among theirs
-    FLAGGED %      candidates discarded before the vote: cut off, not Python, an example of the request failed, ...
-    converged      the vote was won by k, before candidates ran out; margin is what it was won by
-    accepted       what the reviewer (high) or the planner (low) said of the answer
-    confidence     what the answer itself says how sure its vote was
+    ORACLE %    answers with a right candidate among theirs
+    FLAGGED %   candidates discarded before the vote: cut off, not Python, ...
+    converged   the vote was won by k before candidates ran out
+    margin      by how many candidates it was won
+    accepted    what the reviewer (high) or the planner (low) said of it
+    confidence  what the answer itself says of how sure its vote was
     """
     config = session.config()
     if plot is not None and (plot.suffix != ".svg" or not plot.parent.is_dir()):
