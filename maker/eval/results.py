@@ -6,6 +6,7 @@ import os
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -106,7 +107,7 @@ class Kept:
             lines = _own_lines(self._file, head)
             if lines is None:
                 if self._file.tell():
-                    path.replace(path.with_suffix(".other"))  # nobody's results are lost for want of being understood
+                    path.replace(_aside(path))  # nobody's results are lost for want of being understood
                     self._file.close()
                     self._file = _locked(path)
                 self._write(head)
@@ -149,6 +150,12 @@ def _locked(path: Path) -> TextIO:
             "wait until it is over, or give --out DIR"
         ) from error
     return file
+
+
+def _aside(path: Path) -> Path:
+    """Where nothing was put yet."""
+    names = (path.with_suffix(f".other{number}") for number in count(1))
+    return next(name for name in names if not name.exists())
 
 
 def _own_lines(file: TextIO, head: Mapping[str, Any]) -> list[str] | None:

@@ -58,9 +58,10 @@ def test_a_line_that_cannot_be_read_costs_that_line_only(tmp_path: Path) -> None
 
 def test_a_file_that_is_not_understood_is_put_aside(tmp_path: Path) -> None:
     path = tmp_path / "low.jsonl"
-    path.write_text("somebody's notes\n")
-    assert read(path) is None
-    assert (tmp_path / "low.other").read_text() == "somebody's notes\n"
+    for number in (1, 2):
+        path.write_text(f"somebody's notes {number}\n")
+        assert read(path) is None
+    assert [(tmp_path / f"low.other{number}").read_text()[-2:] for number in (1, 2)] == ["1\n", "2\n"]
 
 
 @pytest.mark.parametrize("cut", [1, 30])
