@@ -106,11 +106,13 @@ async def produce(count: int, seed: int, servers: dict[str, Server], out: Path) 
         return sandbox
 
     async with AsyncExitStack() as stack:
-        models: dict[str, Model] = {"reviewer": ScriptedModel("reviewer", [ACCEPTED] * count)}
+        mode = Mode(**TINY_MODES)
+        # A planner that has learnt little makes many steps, and each is reviewed.
+        models: dict[str, Model] = {"reviewer": ScriptedModel("reviewer", [ACCEPTED] * (count * mode.max_steps))}
         for role, server in servers.items():
             there = LlamaModel(role, [Endpoint(f"{server.url}/v1", server.key)])
             models[role] = await stack.enter_async_context(there)
-        tools = Tools(models, Mode(**TINY_MODES), ready, profile=PROFILE, own_coder=True, slot_tokens=2048)
+        tools = Tools(models, mode, ready, profile=PROFILE, own_coder=True, slot_tokens=2048)
         file = stack.enter_context(out.open("w", encoding="utf-8"))
         numbered = zip(range(count), tasks(seed), strict=False)
         async with asyncio.TaskGroup() as group:

@@ -4,10 +4,15 @@ import json
 import random
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from maker.catalog import tiny
+from tests.fake_llama import FakeLlama
+from tests.llama_wire import Behaviour, Reply
+from tests.models.support import in_loop
 from tests.support import free_ports
 from training import live
 from training.conversation import opened
@@ -40,6 +45,29 @@ def test_a_live_run_keeps_what_was_chosen_with_its_evidence_and_whether_it_is_ri
             drawn = arguments(task.kinds, task.constants, random.Random(0))  # one of those it was judged by
             ours, reference = load(judged.source, task.name), load(task.sources[0], task.name)
             assert observe(ours, drawn) == observe(reference, drawn)
+
+
+class Rambling(FakeLlama):
+    """Plays every role of a planner that makes two steps of each task."""
+
+    def _reply(self, body: Any, how: Behaviour) -> Reply:
+        form = ((body.get("response_format") or {}).get("json_schema") or {}).get("name", "")
+        steps = [{"title": "One"}, {"title": "Two"}]
+        said = {"PlanReply": {"summary": "", "steps": steps}, "TestsReply": {"calls": ["f(1)"], "checks": []}}
+        return Reply(
+            [{"content": json.dumps(said[form]) if form in said else "```python\ndef f(x):\n    return x\n```"}]
+        )
+
+
+@pytest.mark.processes
+@in_loop
+async def test_a_plan_of_more_steps_than_one_ends_no_run(tmp_path: Path) -> None:
+    async with Rambling(key="parity") as server:
+        there = SimpleNamespace(url=server.url.removesuffix("/v1"), key="parity")
+        servers: Any = dict.fromkeys(("coder", "planner", "gpt-oss", "voter"), there)
+        await live.produce(2, SEED, servers, tmp_path / "live.jsonl")
+    assert server.requests > 8
+    assert kept(tmp_path / "live.jsonl") == ()
 
 
 def test_judges_are_shown_live_runs_where_there_are_any(tmp_path: Path) -> None:
