@@ -103,7 +103,7 @@ def _way(config: Config, plans: dict[str, RolePlan], name: str, temperature: flo
 
 
 async def greet(client: httpx.AsyncClient, way: Way) -> None:
-    """Find out at once whether there is somebody to ask; how well they are, the first question tells.
+    """Find out at once whether there is somebody to ask, who is whole and runs as is wanted.
 
     Raises:
         NotRunning: nothing listens there.

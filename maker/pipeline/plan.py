@@ -98,10 +98,11 @@ async def _tester(work: Work) -> str:
     model = work.tools.models.get("gpt-oss")
     if model is None:
         return "planner"
-    if await model.state() != "ready":
-        await work.note(f"the planner wrote the tests: the gpt-oss {ModelUnavailable.silent}")
-        return "planner"
-    return "gpt-oss"
+    state = await model.state()
+    if state != "ready":
+        why = "gpt-oss is still loading its model" if state == "loading" else str(ModelUnavailable.of("gpt-oss"))
+        await work.note(f"the planner wrote the tests: {why}")
+    return "gpt-oss" if state == "ready" else "planner"
 
 
 def examples(text: str, language: str = DEFAULT) -> list[str]:

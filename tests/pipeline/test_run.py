@@ -289,12 +289,16 @@ def test_a_plan_that_does_not_parse_becomes_one_step_and_is_said() -> None:
     assert "the task was done in one step" in " ".join(played.done.notes)
 
 
-def test_without_a_tester_the_planner_writes_the_tests_and_never_the_coder() -> None:
+@pytest.mark.parametrize(
+    ("state", "says"), [("down", "gpt-oss does not answer"), ("loading", "gpt-oss is still loading")]
+)
+def test_without_a_tester_the_planner_writes_the_tests_and_never_the_coder(state: str, says: str) -> None:
     played = Play(
-        map_fenced([GOOD, GOOD]), planner=[PLAN, TESTS], tester=[], reviewer=[ACCEPTED], states={"gpt-oss": "down"}
+        map_fenced([GOOD, GOOD]), planner=[PLAN, TESTS], tester=[], reviewer=[ACCEPTED], states={"gpt-oss": state}
     ).run()
     assert "You are the tester" in played.said_to("planner")
     assert len(played.done.steps[0].inputs) == len(TESTS["calls"]) + 2 * len(TESTS["checks"])
+    assert any("the planner wrote the tests" in note and says in note for note in played.done.notes)
 
 
 def test_without_tests_the_vote_goes_on_by_canonical_text() -> None:
