@@ -19,7 +19,7 @@ from maker.eval.live import Plan, measure
 from maker.eval.results import Result
 from maker.eval.suite import Suite, named, own, some
 from maker.eval.ways import DRAWS, NAMES, SPARE_S, ways
-from maker.eval.worth import Bin, Difference, Worth, differences, worth
+from maker.eval.worth import Bin, Difference, Worth, differences, unsolved, worth
 from maker.sandbox.available import available
 
 Json = dict[str, Any]
@@ -28,7 +28,7 @@ COLUMNS = ("MODE", "RIGHT %", "95 %", "SAMPLES", "TOKENS", "SECONDS", "ORACLE %"
 WIDE, NARROW = 80, 5
 """Columns of a terminal that all of these need; how many there are on a narrower one."""
 SHOWN = 5
-"""Notes of one mode in the table, the most frequent ones."""
+"""Notes of one mode in the table, the most frequent ones; ids of exercises that nobody solved."""
 SHOWN_NAME = 40
 """Characters of a suite's name that a figure has room for."""
 
@@ -41,6 +41,8 @@ class Measured:
     seed: int
     worths: tuple[Worth, ...]
     differences: tuple[Difference, ...]
+    unsolved: tuple[str, ...]
+    """Exercises that nobody solved, by their ids."""
 
 
 def _modes(ctx: click.Context, param: click.Parameter, given: str) -> tuple[str, ...]:
@@ -201,7 +203,7 @@ def summary(suite: Suite, found: Mapping[str, Sequence[Result]], seed: int) -> M
     """What each way is worth."""
     splits = {one.key: one.split for one in suite.exercises}
     worths = tuple(worth(mode, results, seed, splits) for mode, results in found.items())
-    return Measured(suite, seed, worths, tuple(differences(found, seed)))
+    return Measured(suite, seed, worths, tuple(differences(found, seed)), unsolved(found))
 
 
 def as_values(measured: Measured) -> Json:
@@ -216,6 +218,7 @@ def as_values(measured: Measured) -> Json:
             | {"high": one.points.high}
             for one in measured.differences
         ],
+        "unsolved": measured.unsolved,
     }
 
 
@@ -250,10 +253,18 @@ def _show(measured: Measured) -> None:
     for one in measured.worths:
         for line in _of_vote(one):
             out.print(line, markup=False)
+    if measured.unsolved:
+        out.print(_of_unsolved(measured.unsolved), markup=False)
 
 
 def _tasks(suite: Suite) -> str:
     return f"{len(suite.exercises)} task{'' if len(suite.exercises) == 1 else 's'}"
+
+
+def _of_unsolved(ids: Sequence[str]) -> str:
+    """A hidden test that no program can pass looks like a task that is too hard."""
+    more = f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
+    return f"nobody solved {', '.join(ids[:SHOWN])}{more}: too hard, or a test that no program passes"
 
 
 def _of_vote(one: Worth) -> list[str]:

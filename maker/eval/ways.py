@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from zlib import crc32
 
@@ -48,6 +49,8 @@ class Way:
     """What the request says beside the messages."""
     draws: int = 1
     """How often each exercise is asked."""
+    file: str | None = None
+    """The name of the file that a model asked by itself is read from; None where a server of somebody else's has it."""
 
     @property
     def digest(self) -> str:
@@ -98,8 +101,16 @@ def _way(config: Config, plans: dict[str, RolePlan], name: str, temperature: flo
         "max_tokens": config.modes.low.max_tokens,
         "seed": seed,
     }
-    key = config.home.read_key() if plan.served_by in ROLES else None
-    return Way(name, plan.urls[0], plan.served_by, {"model": identity.model(plan), **sampling}, None, key, sampling)
+    ours = plan.served_by in ROLES
+    return Way(
+        name=name,
+        url=plan.urls[0],
+        service=plan.served_by,
+        settings={"model": identity.model(plan), **sampling},
+        key=config.home.read_key() if ours else None,
+        sampling=sampling,
+        file=plan.model.name if ours else None,
+    )
 
 
 async def greet(client: httpx.AsyncClient, way: Way) -> None:
@@ -107,18 +118,31 @@ async def greet(client: httpx.AsyncClient, way: Way) -> None:
 
     Raises:
         NotRunning: nothing listens there.
-        NotReady: it runs with other settings than its answers would be kept under, or without one of its roles.
+        NotReady: it runs with another model or other settings than its answers would be kept under, or without one of
+            its roles.
     """
     try:
-        found = await client.get(f"{way.url.removesuffix('/v1')}/health", timeout=GREETING_S)
-        said = found.json() if way.mode is not None else {}
-        in_force, lacking = said.get("digests", {}), said.get("degraded", ())
-        roles = [f"{one['name']} {one['reason']}" for one in lacking if one["name"] in ROLES]
-        other = _others(way, in_force)
+        await (_greet_model(client, way) if way.mode is None else _greet_mode(client, way))
     except httpx.ConnectError as error:
         raise _absent(way) from error
     except (httpx.HTTPError, ValueError, AttributeError, LookupError, TypeError):
         return
+
+
+async def _greet_model(client: httpx.AsyncClient, way: Way) -> None:
+    said = await client.get(f"{way.url.removesuffix('/v1')}/props", headers=_authorization(way), timeout=GREETING_S)
+    path = said.json().get("model_path") if said.status_code == 200 else None
+    if way.file and path and Path(path).name != way.file:
+        raise NotReady(
+            f"{way.service} was started with {Path(path).name}, and maker.toml has {way.file} now; run `maker restart`"
+        )
+
+
+async def _greet_mode(client: httpx.AsyncClient, way: Way) -> None:
+    said = (await client.get(f"{way.url.removesuffix('/v1')}/health", timeout=GREETING_S)).json()
+    in_force, lacking = said.get("digests", {}), said.get("degraded", ())
+    roles = [f"{one['name']} {one['reason']}" for one in lacking if one["name"] in ROLES]
+    other = _others(way, in_force)
     if other:
         raise NotReady(
             f"{way.service} was started with another {', '.join(other)} than maker.toml has now; run `maker restart`"
@@ -133,6 +157,10 @@ def _others(way: Way, in_force: Mapping[str, str]) -> list[str]:
     return sorted(name for name, digest in wanted.items() if in_force.get(name, digest) != digest)
 
 
+def _authorization(way: Way) -> dict[str, str]:
+    return {"Authorization": f"Bearer {way.key}"} if way.key else {}
+
+
 def _absent(way: Way) -> NotRunning:
     return NotRunning(f"{way.service} does not answer at {way.url}; run `maker start`")
 
@@ -144,7 +172,7 @@ async def ask(client: httpx.AsyncClient, way: Way, exercise: Exercise, *, limit_
         NotRunning: nothing listens there.
         NotReady: a needed role is down, or the answer did not come in time.
     """
-    headers = {"Authorization": f"Bearer {way.key}"} if way.key else {}
+    headers = _authorization(way)
     body = {"messages": [{"role": "user", "content": exercise.request}], **(way.sampling or {})}
     if "seed" in body:
         # Of its own for each exercise and draw, whatever else is asked.

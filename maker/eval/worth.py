@@ -144,6 +144,18 @@ def differences(results: Mapping[str, Sequence[Result]], seed: int) -> list[Diff
     return [_difference(late, early, results, seed) for early, late in combinations(results, 2)]
 
 
+def unsolved(results: Mapping[str, Sequence[Result]]) -> tuple[str, ...]:
+    """The ids of exercises that no way ever answered rightly, and that no error kept from being answered."""
+    every = [one for found in results.values() for one in found]
+    settled = {one.id for one in every if _is_solved(one) or one.error is not None}
+    return tuple(dict.fromkeys(one.id for one in every if one.id not in settled))
+
+
+def _is_solved(result: Result) -> bool:
+    """Whether an answer is right, or a candidate that was not chosen."""
+    return result.share > 0 or _any_right(result)
+
+
 def _difference(late: str, early: str, results: Mapping[str, Sequence[Result]], seed: int) -> Difference:
     before = {one.exercise: one.share for one in results[early]}
     paired = [one.share - before[one.exercise] for one in results[late] if one.exercise in before]

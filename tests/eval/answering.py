@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maker.config import Home, Mode
+from maker.catalog import profiles
+from maker.config import Home, Mode, load
 from tests.fake_llama import FakeLlama
 from tests.llama_wire import Behaviour, Reply, prompt_text
 from tests.server.orchestra import Trusted, in_process, orchestra
@@ -111,6 +112,7 @@ async def bundle(
             ]
         home.toml.write_text("\n".join(lines) + "\n", encoding="utf-8")
         home.api_key.write_text(f"{KEY}\n", encoding="ascii")
+        server.model = str(profiles.plan(load(home))["coder"].model)
         yield server
 
 

@@ -125,6 +125,21 @@ async def test_people_get_tables_and_a_figure(home: Home, tmp_path: Path, sandbo
 
 
 @in_loop
+async def test_exercises_that_nobody_solves_are_named(home: Home, tmp_path: Path, sandbox: TrustedSandbox) -> None:
+    """Their hidden test may be one that no program passes."""
+    scripts = {f"f_{letter}": Script(BAD, [BAD]) for letter in "abcdefg"} | {"f_near": Script(BAD, [BAD, BAD, GOOD])}
+    data = write_suite(tmp_path / "sums.jsonl", scripts)
+    async with bundle(home, scripts, Mode(k=3, max_candidates=4, max_rounds=0)):
+        shown = await command("--data", str(data), "--modes", "direct,low")
+        values = json.loads((await command("--data", str(data), "--modes", "direct,low", "--json")).stdout)
+        of_direct = json.loads((await command("--data", str(data), "--modes", "direct", "--json")).stdout)
+    last = shown.stdout.splitlines()[-1]
+    assert last == "nobody solved f_a, f_b, f_c, f_d, f_e and 2 more: too hard, or a test that no program passes"
+    assert values["unsolved"] == [f"f_{letter}" for letter in "abcdefg"]
+    assert of_direct["unsolved"] == list(scripts)
+
+
+@in_loop
 async def test_an_answer_that_never_comes_is_not_right_and_the_rest_goes_on(
     home: Home, tmp_path: Path, sandbox: TrustedSandbox
 ) -> None:
@@ -143,6 +158,7 @@ async def test_an_answer_that_never_comes_is_not_right_and_the_rest_goes_on(
     assert f"direct: 50.0 % ended in an error ({code} 1): `maker logs coder`; the next run asks these" in shown.stdout
     assert max(map(len, shown.stdout.splitlines()[:2])) <= 80
     assert of_mode(later, "direct")["failed"] == 0
+    assert "nobody solved f_slips: too hard" in shown.stdout  # of the other it is not known
 
 
 @in_loop
@@ -309,6 +325,19 @@ async def test_what_runs_with_other_settings_than_maker_toml_says_is_not_measure
         result = await command("--data", str(data), "--modes", "low")
     assert isinstance(result.exception, NotReady)
     assert "another k than maker.toml has now; run `maker restart`" in str(result.exception)
+
+
+@in_loop
+async def test_a_coder_of_another_file_than_maker_toml_says_is_not_measured(
+    home: Home, tmp_path: Path, sandbox: TrustedSandbox
+) -> None:
+    data = write_suite(tmp_path / "sums.jsonl", SCRIPTS)
+    async with bundle(home, SCRIPTS, MODE) as server:
+        wanted, server.model = Path(server.model).name, "/models/of-yesterday.gguf"
+        result = await command("--data", str(data), "--modes", "direct")
+    assert isinstance(result.exception, NotReady), result.output
+    said = f"coder was started with of-yesterday.gguf, and maker.toml has {wanted} now; run `maker restart`"
+    assert str(result.exception) == said
 
 
 @in_loop
