@@ -8,7 +8,7 @@ from maker.chat.types import JsonObject
 from maker.pipeline.ballot import elect_by_ballot
 from maker.pipeline.candidates import DEAD, UNLIKE, judge, tried, wave
 from maker.pipeline.events import CandidateJudged, StepDecided
-from maker.pipeline.plan import examples
+from maker.pipeline.examples import examples
 from maker.pipeline.plan import inputs as write_inputs
 from maker.pipeline.prompts import text_of
 from maker.pipeline.select import choose, gather

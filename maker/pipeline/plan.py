@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from maker.errors import ModelError, ModelReplyError, ModelUnavailable
 from maker.pipeline import prompts, syntax
 from maker.pipeline.events import InputsWritten, PlanMade
+from maker.pipeline.examples import examples
 from maker.pipeline.language import DEFAULT, SCRIPTS, language_of
 from maker.pipeline.naming import function_named, phrase, wanted_name
 from maker.pipeline.own_tests import own_tests
@@ -16,11 +17,7 @@ from maker.pipeline.values import Plan, Step
 from maker.pipeline.work import Work
 from maker.sandbox.values import Call, Check, Input, Unavailable
 
-DOCTEST = re.compile(r"^\s*>>> (.+)\n\s*(?!>>>)(\S.*)$", re.MULTILINE)
-ARROW = re.compile(
-    r"\b([a-zA-Z_]\w*\([^\n`]*\))`?\s*(?:->|=>|==|→|returns|gives)\s*`?([^\n`,;]+?)`?[.,;]?\s*$", re.MULTILINE
-)
-ASSERT = re.compile(r"^\s*(assert .+)$", re.MULTILINE)
+WORD, CALLED = re.compile(r"\w+"), re.compile(r"(?<![\w.])(\w+)\(")
 
 
 async def plan(work: Work) -> Plan:
@@ -53,7 +50,7 @@ async def inputs(work: Work, step: Step) -> tuple[Input, ...]:
         return ()
     async with work.stage("tests"):
         calls: list[str] = []
-        checks = examples(prompts.text_of(work.task.request.messages), language)
+        checks = _examples_of(work, step, language)
         tester = await _tester(work)
         name = wanted_name(work)
         text = "tests" if language == DEFAULT else "tests_js"
@@ -105,15 +102,14 @@ async def _tester(work: Work) -> str:
     return "gpt-oss" if state == "ready" else "planner"
 
 
-def examples(text: str, language: str = DEFAULT) -> list[str]:
-    """The examples a user wrote, as assertions: doctests, `f(1) -> 2`, `f(1) == 2`, and asserts themselves."""
-    pairs = [*DOCTEST.findall(text), *ARROW.findall(text)]
-    if language in SCRIPTS:
-        valued = [(call, value) for call, value in pairs if syntax.is_call(call) and syntax.is_value(value)]
-        return list(dict.fromkeys(f"assert.deepStrictEqual({call}, {value})" for call, value in valued))
-    said = (f"assert {call} == {value}" for call, value in pairs)
-    written = [*filter(_has_values_only, said), *ASSERT.findall(text)]
-    return [one for one in dict.fromkeys(written) if _parses(one, "exec")]
+def _examples_of(work: Work, step: Step, language: str) -> list[str]:
+    """The user's examples that the step can satisfy: all if it is the last, else those of what its own words name."""
+    found = examples(prompts.text_of(work.task.request.messages), language)
+    plan = work.progress.plan
+    if plan is None or step.number == len(plan.steps):
+        return found
+    said = set(WORD.findall(" ".join((step.title, step.detail, *step.acceptance))))
+    return [one for one in found if said & set(CALLED.findall(one))]
 
 
 def own_examples(work: Work) -> list[str]:
@@ -123,16 +119,6 @@ def own_examples(work: Work) -> list[str]:
         return []
     text = prompts.text_of(work.task.request.messages)
     return examples(text, language_of(plan.steps[0], text))
-
-
-def _has_values_only(check: str) -> bool:
-    """Whether it reads no name but those it calls: `f(a, b) -> a + b` says what f does and is no example."""
-    tree = _parses(check, "exec") or ast.Module([], [])
-    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    return not any(
-        isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and id(node) not in called
-        for node in ast.walk(tree)
-    )
 
 
 def usable(calls: Iterable[str], checks: Iterable[str], limit: int, language: str = DEFAULT) -> tuple[Input, ...]:

@@ -14,7 +14,7 @@ from maker.errors import StoreError
 from maker.pipeline.calls import calls_of, written
 from maker.pipeline.checkpoint import Checkpoint, Progress
 from maker.pipeline.events import Event, KindDecided, Noted, RunFailed, RunFinished, RunResumed
-from maker.pipeline.plan import examples
+from maker.pipeline.examples import examples
 from maker.pipeline.prompts import text_of
 from maker.pipeline.values import Candidate, Plan, StepOutcome, Task
 from maker.sandbox.values import Call, Check, Input

@@ -25,7 +25,7 @@ from maker.pipeline.events import (
 from maker.pipeline.run import run
 from maker.pipeline.values import Task
 from maker.pipeline.work import Tools
-from maker.sandbox.values import Unavailable
+from maker.sandbox.values import Check, Unavailable
 from tests.pipeline.support import (
     ACCEPTED,
     ALSO_GOOD,
@@ -419,6 +419,22 @@ def test_each_step_is_voted_validated_and_sent_on_its_own_and_later_ones_build_o
     sent = [number for number, event in enumerate(played.events) if isinstance(event, AnswerDelta)]
     second_code = [n for n, e in enumerate(played.events) if isinstance(e, StageStarted) and e.stage == "code"][1]
     assert sent[0] < second_code < sent[-1]
+
+
+def test_an_example_is_a_check_of_the_steps_that_can_satisfy_it() -> None:
+    examples = "double(4) == 8, quadruple(2) == 8"
+    played = Play(
+        map_fenced([DOUBLE, DOUBLE, QUADRUPLE, QUADRUPLE]),
+        planner=[TWO_STEPS],
+        tester=[{"calls": [], "checks": []}] * 2,
+        reviewer=[ACCEPTED, ACCEPTED],
+        task=f"Write both, in Python: {examples}",
+    ).run()
+    checks = [[item.code for item in step.inputs if isinstance(item, Check)] for step in played.done.steps]
+    assert checks == [
+        ["assert double(4) == 8"],
+        ["assert double(4) == 8", "assert quadruple(2) == 8"],
+    ]
 
 
 def test_more_steps_than_allowed_are_joined_and_none_is_lost() -> None:
