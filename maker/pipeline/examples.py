@@ -8,6 +8,7 @@ import ast
 import builtins
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import TypeVar
 
 from maker.pipeline import syntax
@@ -42,6 +43,10 @@ DOUBT = re.compile(
 DEMAND = re.compile(r"\b(should|must|has to|so that|expect(s|ed)?|want(s|ed)?)\b", re.IGNORECASE)
 LONGEST = 500
 """Characters of a call's arguments, or of a value."""
+AROUND = 200
+"""Characters of the sentence around an example."""
+MOST = 1000
+"""Calls of a text that are looked at: a program in one line has very many."""
 QUOTES = "'\""
 OPEN, CLOSE = "([{", ")]}"
 
@@ -66,13 +71,14 @@ def _doctests(text: str, *, broken: bool) -> list[Pair]:
 
 def _said(text: str, *, broken: bool) -> Iterator[Pair]:
     """Calls in the text with what they are said to give."""
-    for found in NAME.finditer(text):
+    for found in islice(NAME.finditer(text), MOST):
         end = _end_of_call(text, found.start())
         gives = GIVES.match(text, end) if end else None
         if gives is None:
             continue
         stop = _end_of_value(text, gives.end())
-        before, behind = SENTENCE.split(text[: found.start()])[-1], SENTENCE.split(text[stop:])[0]
+        before = SENTENCE.split(text[max(0, found.start() - AROUND) : found.start()])[-1]
+        behind = SENTENCE.split(text[stop : stop + AROUND])[0]
         if not MORE.match(text, stop) and (gives["demand"] or _is_meant(before, behind, broken=broken)):
             yield text[found.start() : end], text[gives.end() : stop].strip()
 

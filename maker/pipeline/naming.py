@@ -5,16 +5,32 @@ import keyword
 import re
 
 from maker.pipeline import prompts
+from maker.pipeline.examples import FENCED
 from maker.pipeline.work import Work
 
-FENCED = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 SIGNATURE = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\(")
 """`reverse(s)`: no space before the bracket."""
+USED = re.compile(r"\b(?:without|use|uses|calls?|calling|via|import)\s+(?:using\s+)?(?:the\s+|\w+'s\s+)?[`'\"]?$", re.I)
+"""What stands before a function that is only used."""
+WITH = re.compile(rf"{USED.pattern}|\b(?:with|using)\s+(?:the\s+|\w+'s\s+)?[`'\"]?$", re.I)
+"""What may: `with lru_cache(...)`, but `count them with count_words(text)` too."""
 SAID = re.compile(
-    r"\b(?:called|named|(?:call|name) (?:it|the function)|(?:its|the) name (?:is|should be)|function name:)"
+    r"(?:\b(?:called|named)|\b(?:call|name) (?:it|the function)|\b(?:its|the) name (?:is|should be)|\bfunction name:)"
     r"[ :]+[`'\"]?([A-Za-z_]\w*)",
     re.I,
 )
+THING = re.compile(
+    r"\b(?:argument|attribute|class|column|command|database|dictionary|director(?:y|ies)|endpoint|enum|event|field|file|"
+    r"folder|header|key|list|method|module|option|package|parameter|property|record|script|sheet|table|tag|type|"
+    r"variable)s?,? $",
+    re.I,
+)
+"""What stands before `called price` where that is no function."""
+OBJECTS = re.compile(r"\bclass [`'\"]?[A-Z]|\bmethods?\b")
+"""What is asked for may be no function but a class, whose methods look like one."""
+FUNCTION = re.compile(r"\bfunction\b", re.I)
+BEFORE = 40
+"""Characters before a name that are looked at."""
 QUOTED = re.compile(r"\bfunction,? [`'\"]([A-Za-z_]\w*)[`'\"]")
 AFTER_FUNCTION = re.compile(r"\bfunction,? ([A-Za-z]\w*[_\d]\w*|[A-Za-z_]\w*(?=,|:| that\b| which\b| over\b| to\b))")
 """Where it can only be a name: `a function word_count`, `a function mean that`, not `a function counting words`."""
@@ -40,12 +56,27 @@ NO_NAMES = frozenset(
 def function_named(text: str) -> str | None:
     """The one function that the words name; None where they name none, or several, or only show code."""
     prose = FENCED.sub(" ", text)
-    for pattern in (SIGNATURE, SAID, QUOTED, AFTER_FUNCTION, ORDERED):
-        said = {match.group(match.lastindex or 0) for match in pattern.finditer(prose)}
-        found = {name for name in said if name.lower() not in NO_NAMES and name not in NO_NAMES}
-        if found:
-            return found.pop() if len(found) == 1 else None
-    return None
+    if OBJECTS.search(prose) and not FUNCTION.search(prose):
+        return None
+    said = _names(SAID, prose, unless=THING) | _names(QUOTED, prose)
+    found = (
+        said
+        or _names(SIGNATURE, prose, unless=WITH)
+        or _names(AFTER_FUNCTION, prose)
+        or _names(ORDERED, prose)
+        or _names(SIGNATURE, prose, unless=USED)
+    )
+    return found.pop() if len(found) == 1 else None
+
+
+def _names(pattern: "re.Pattern[str]", prose: str, unless: "re.Pattern[str] | None" = None) -> set[str]:
+    """The names that the pattern finds, without those that stand behind what they must not."""
+    said = {
+        match.group(match.lastindex or 0)
+        for match in pattern.finditer(prose)
+        if unless is None or not unless.search(prose[max(0, match.start() - BEFORE) : match.start()])
+    }
+    return {name for name in said if name.lower() not in NO_NAMES and name not in NO_NAMES}
 
 
 def wanted_name(work: Work) -> str | None:

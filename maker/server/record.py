@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import cached_property
 from typing import Any, TypeVar
 
 from maker.errors import StoreError
@@ -102,8 +103,12 @@ class Summary:
     def __init__(self, request: str, room: int) -> None:
         self.shortened = False
         self._request = request
-        self._examples = frozenset((*examples(request), *examples(request, "javascript")))
         self._left = room
+
+    @cached_property
+    def _examples(self) -> frozenset[str]:
+        """Looked for only where a step has inputs: most runs have none."""
+        return frozenset((*examples(self._request), *examples(self._request, "javascript")))
 
     def plan(self, plan: Plan) -> Json:
         """The plan."""

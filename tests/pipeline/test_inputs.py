@@ -1,8 +1,11 @@
 """What candidates are run on: the user's examples, and what of the tester's reply is usable."""
 
+import time
+
 import pytest
 
 from maker.pipeline.examples import examples
+from maker.pipeline.naming import function_named
 from maker.pipeline.plan import usable
 from maker.sandbox.values import Call, Check
 
@@ -58,6 +61,14 @@ def test_examples_are_read_from_the_request(text: str, found: list[str]) -> None
 def test_what_only_might_be_an_example_is_none(text: str) -> None:
     """Whatever fails an example is discarded."""
     assert examples(text) == []
+
+
+@pytest.mark.parametrize("text", ["  \n" * 200_000, "f(x)==g(y)," * 30_000, "x(" * 50_000, "```\n" * 50_000])
+def test_no_text_takes_time_by_its_square(text: str) -> None:
+    """What has no example in 400 kB took minutes, in which an orchestrator did nothing else."""
+    begun = time.monotonic()
+    assert examples(text) == [] and function_named(text) in (None, "x")
+    assert time.monotonic() - begun < 20
 
 
 def test_examples_in_javascript() -> None:
