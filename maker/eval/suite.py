@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from maker.errors import RequestError
 from maker.eval.problems import Name, lines, sentence
-from maker.pipeline.redflag import FENCE
+from maker.pipeline.fences import blocks
 
 FOLDER = Path(__file__).parent / "suites"
 NO_NAME = re.compile(r"[^\w.-]+")
@@ -136,11 +136,11 @@ def answered_code(text: str, name: str, *, steps: int = 1) -> str:
 
     A fence that was cut off is taken as far as it goes.
     """
-    blocks = [match.group(3) for match in FENCE.finditer(text)]
-    if blocks and steps > 1:
-        return "\n\n".join(blocks[-steps:])
-    if blocks:
-        return max([block for block in blocks if _defines(block, name)] or blocks, key=len)
+    found = [block.text for block in blocks(text)]
+    if found and steps > 1:
+        return "\n\n".join(found[-steps:])
+    if found:
+        return max([block for block in found if _defines(block, name)] or found, key=len)
     _, fence, cut = text.partition("```")
     return cut.partition("\n")[2] if fence else text
 

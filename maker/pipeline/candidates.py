@@ -11,7 +11,7 @@ from maker.models.model import Model
 from maker.pipeline import prompts
 from maker.pipeline.call import Reply, call
 from maker.pipeline.events import TrialFinished, TrialStarted
-from maker.pipeline.language import SCRIPTS, language_of
+from maker.pipeline.language import SCRIPTS, language_of, told_language
 from maker.pipeline.naming import wanted_name
 from maker.pipeline.plan import own_examples
 from maker.pipeline.redflag import Code, canonical, extract, form_flags
@@ -101,7 +101,7 @@ async def judge(
     work: Work, completion: Completion, number: int, step: Step, inputs: tuple[Input, ...], earlier: Sequence[Candidate]
 ) -> Candidate:
     """The candidate in a reply: flagged by its form, else run, else (nothing to run it with) by its canonical text."""
-    code = extract(completion.text)
+    code = extract(completion.text, told_language(step, prompts.text_of(work.task.request.messages)))
     flags = form_flags(completion, code, step.files, wanted_name(work))
     candidate = Candidate(number, completion.text, flags=flags)
     if code is None:

@@ -25,6 +25,22 @@ SUFFIXES = {
     ".hpp": "cpp",
     ".sh": "bash",
 }
+LANGUAGES = {
+    "py": "python",
+    "py3": "python",
+    "python3": "python",
+    "ipython": "python",
+    "js": "javascript",
+    "mjs": "javascript",
+    "node": "javascript",
+    "ts": "typescript",
+    "golang": "go",
+    "rs": "rust",
+    "c++": "cpp",
+    "sh": "bash",
+    "shell": "bash",
+}
+"""What people write for a language's name."""
 NAMED = (
     r"\b(?:(?P<python>Python)|(?P<typescript>TypeScript)|(?P<javascript>JavaScript|ECMAScript|Node\.?js)|(?P<rust>Rust)|"
     r"(?P<cpp>C\+\+)|(?P<go>Golang)|(?P<java>Java)|(?P<bash>bash|shell)\s+(?:script|function))(?![\w+#])"
@@ -39,11 +55,16 @@ DEFAULT = "python"
 
 
 def language_of(step: Step, request: str) -> str:
-    """The language of the step's code."""
+    """The language of the step's code; where nothing tells it, Python."""
+    return told_language(step, request) or DEFAULT
+
+
+def told_language(step: Step, request: str) -> str | None:
+    """The language of the step's code, where its files or words tell it."""
     for file in step.files:
         if language := SUFFIXES.get(PurePosixPath(file).suffix.lower()):
             return language
     for text in (step.title, step.detail, request):
         if named := WANTED.search(text) or NAMES.search(text):
-            return named.lastgroup or DEFAULT
-    return DEFAULT
+            return named.lastgroup
+    return None

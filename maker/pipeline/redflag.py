@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 from maker.chat.types import Completion
 from maker.pipeline import syntax
+from maker.pipeline.exact import Thoughtless
+from maker.pipeline.fences import blocks
+from maker.pipeline.language import SCRIPTS
 
-FENCE = re.compile(r"^(`{3,}|~{3,})[ \t]*([^\n`]*)\n(.*?)^\1[ \t]*$", re.MULTILINE | re.DOTALL)
 PLACEHOLDERS = re.compile(
     r"^\s*(#|//|/\*|--)?\s*(\.\.\.|…)?\s*("
     r"(the )?rest of (the|your) (code|file|function|implementation)|existing code( here)?|your code here|"
@@ -24,20 +26,8 @@ BARE_TODO = re.compile(
     r"^\s*(#|//)\s*(TODO|FIXME)\b[^\n]*\n\s*(pass|return|\.\.\.|raise NotImplemented)?", re.MULTILINE
 )
 REFUSAL = re.compile(r"^\s*(i('m| am) (sorry|unable|not able)|i can(no|')t|as an ai)\b", re.IGNORECASE)
-LANGUAGES = {
-    "py": "python",
-    "python3": "python",
-    "js": "javascript",
-    "mjs": "javascript",
-    "node": "javascript",
-    "ts": "typescript",
-    "golang": "go",
-    "rs": "rust",
-    "c++": "cpp",
-    "sh": "bash",
-    "shell": "bash",
-}
-"""What people write for a language's name."""
+NO_CODE = frozenset(("", "text", "txt", "plain", "plaintext", "output", "console", "terminal", "bash", "json", "diff"))
+"""Languages of blocks that stand beside code more often than they are what was asked for."""
 TELLING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Assign, ast.Call)
 """What bare text must have one of to be taken for Python."""
 REPEATED_LINES = 12
@@ -53,16 +43,27 @@ class Code:
     path: str = ""
 
 
-def extract(text: str) -> Code | None:
-    """The code in a reply: its longest fenced block, or all of it where it is bare Python."""
-    blocks = [(match.group(2).split(), match.group(3)) for match in FENCE.finditer(text)]
-    if blocks:
-        info, code = max(blocks, key=lambda block: len(block[1]))
-        named = info[0].lower() if info else ""
-        return Code(code, LANGUAGES.get(named, named) or _guess(code), info[1] if len(info) > 1 else "")
-    if "```" not in text and _is_bare_python(text):
-        return Code(text, "python")
+def extract(text: str, language: str | None = None) -> Code | None:
+    """The code in a reply: its longest fenced block, or all of it where it is bare Python.
+
+    A block in the wanted language, where there is one, goes before all others, else any code before what is none: what
+    a program prints, or a shell line that installs something, may well be longer. A thought before the reply is none
+    of it.
+    """
+    thought = Thoughtless()
+    said = thought.feed(text) + thought.end()
+    found = [Code(block.text, block.language or _guess(block.text), block.path) for block in blocks(said)]
+    if found:
+        return max(found, key=lambda code: (_fits(code.language, language), len(code.text)))
+    if "```" not in said and _is_bare_python(said):
+        return Code(said, "python")
     return None
+
+
+def _fits(language: str, wanted: str | None) -> int:
+    """How much a block of this language is what is wanted; more is better."""
+    same = language == wanted or (language in SCRIPTS and wanted in SCRIPTS)
+    return 2 if same else int(language not in NO_CODE)
 
 
 def _is_bare_python(text: str) -> bool:

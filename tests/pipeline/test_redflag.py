@@ -8,6 +8,8 @@ from maker.chat.types import Completion
 from maker.pipeline.redflag import Code, canonical, extract, form_flags
 
 ADD = "def add(a, b):\n    return a + b\n"
+DOCUMENTED = 'def add(a, b):\n    """\n    ```\n    add(1, 2)\n    ```\n    """\n    return a + b\n'
+README = "# Sums\n```bash\npip install sums\n```\nIts files:\n```\nsums.py\n```\n## License\nMIT\n"
 
 
 def flags(text: str, reason: str = "stop") -> tuple[str, ...]:
@@ -24,10 +26,31 @@ def flags(text: str, reason: str = "stop") -> tuple[str, ...]:
         ("```js\nlet a = 1\n```", Code("let a = 1\n", "javascript")),
         (f"```sh\npip\n```\nthen\n```python\n{ADD}```", Code(ADD, "python")),
         (ADD, Code(ADD, "python")),
+        (f"<think>\n```python\n{ADD}{ADD}```\n</think>\n```python\n{ADD}```", Code(ADD, "python")),
+        (f"```python\n{ADD}```\nIt prints:\n```\n{'1 and 1 are 2, ' * 9}\n```", Code(ADD, "python")),
+        ("1. Write\n\n   ```python\n   def add(a, b):\n       return a + b\n   ```\n", Code(ADD, "python")),
+        (f" ```python\n{ADD}\n ```", Code(f"{ADD}\n", "python")),
+        (f"```python\n{ADD}```".replace("\n", "\r\n"), Code(ADD, "python")),
+        (f"```python\n{ADD}`````", Code(ADD, "python")),
+        (f"```python\n{DOCUMENTED}```", Code(DOCUMENTED, "python")),
+        (f'```py3 title="add.py"\n{ADD}```', Code(ADD, "python", "add.py")),
+        (f'```title="add.py"\n{ADD}```', Code(ADD, "python", "add.py")),
+        (f"```python {{.line-numbers}}\n{ADD}```", Code(ADD, "python")),
+        (f"```{{python}}\n{ADD}```", Code(ADD, "python")),
+        (f"```python:src/add.py\n{ADD}```", Code(ADD, "python", "src/add.py")),
+        (f"```src/add.py\n{ADD}```", Code(ADD, "python", "src/add.py")),
+        (f"```markdown README.md\n{README}```\nThat is all.", Code(README, "markdown", "README.md")),
     ],
 )
 def test_the_longest_block_is_the_code_with_what_its_fence_says(text: str, code: Code) -> None:
     assert extract(text) == code
+
+
+def test_a_block_in_the_wanted_language_goes_before_longer_ones() -> None:
+    text = f"```python\n{ADD}{ADD}```\n```ts\nlet a = 1\n```\n```bash\nnpm install\n```"
+    assert extract(text, "javascript") == Code("let a = 1\n", "typescript")
+    assert extract(text, "bash") == Code("npm install\n", "bash")
+    assert extract(text, "rust") == extract(text) == Code(ADD + ADD, "python")
 
 
 @pytest.mark.parametrize("text", ["", "Sure", "I would add them.", "```python\ndef add(a, b):", "yes, no"])
