@@ -7,7 +7,7 @@ label, and a call that fails is no ballot.
 import random
 from collections.abc import Sequence
 
-from maker.errors import ModelError, ModelReplyError
+from maker.errors import ModelError, ModelReplyError, RequestError
 from maker.pipeline.replies import BallotReply, one_of
 from maker.pipeline.select import choose, gather
 from maker.pipeline.values import Candidate, Step, Vote
@@ -30,7 +30,7 @@ async def elect_by_ballot(work: Work, step: Step, counted: Sequence[Candidate]) 
             order = shuffle.sample(distinct, len(distinct))
             try:
                 race.cast(order[await _ballot(work, step, order)].signature)
-            except ModelError as error:
+            except (ModelError, RequestError) as error:
                 failures += 1
                 await work.note(f"a ballot was not cast: {error}")
     chosen = next((one for one in distinct if one.signature == race.leader), None) or _by_text(counted)

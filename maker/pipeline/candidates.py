@@ -1,6 +1,8 @@
 """Sampling candidates in waves over one shared prefill, and judging each: red flags first, then what it does."""
 
 import hashlib
+import re
+import sys
 from collections.abc import AsyncIterator, Container, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -23,6 +25,9 @@ from maker.sandbox.values import Check, Evidence, Input, Language, Mount, Trial,
 RUNNABLE: dict[str, Language] = {"python": "python", "javascript": "javascript", "typescript": "typescript"}
 DEAD = "raises on every input"
 UNLIKE = "fails an example of the request"
+LACKING = re.compile(r"No module named '([^'.]+)|Cannot find (?:module|package) '([^'./][^']*)'")
+"""What Python and node say of a library that is not there."""
+READS = re.compile(r"EOFError\b")
 PLACE = "/opt/repository"
 """Where a candidate finds the repository."""
 
@@ -116,6 +121,9 @@ async def tried(
     """The candidate with what it does on these inputs; what it did on others is forgotten."""
     canon = _digest(canonical(Code(candidate.code, candidate.language)))
     evidence = await _try(work, candidate, step, inputs, earlier)
+    if evidence is not None and (why := cannot_tell(evidence)):
+        await work.note(f"a candidate was not run: {why}")
+        evidence = None
     if evidence is None:
         return replace(candidate, evidence=None, flags=(), signature=canon)
     return replace(
@@ -124,6 +132,17 @@ async def tried(
         flags=behaviour_flags(evidence) or example_flags(evidence, inputs, own_examples(work)),
         signature=evidence.signature if inputs else canon,
     )
+
+
+def cannot_tell(evidence: Evidence) -> str:
+    """Why a program that does not load may be right all the same: the sandbox lacks what it needs; empty if not."""
+    if READS.match(evidence.load_error):
+        return "it reads its input as soon as it is started"
+    missing = LACKING.search(evidence.load_error)
+    name = (missing[1] or missing[2]) if missing else ""
+    if not name or name in sys.stdlib_module_names:
+        return ""
+    return f"it needs {name}, and the sandbox has only the language's own library and the repository"
 
 
 def behaviour_flags(evidence: Evidence) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 import re
 
 from maker.chat.types import ChatRequest
-from maker.errors import ModelError
+from maker.errors import ModelError, RequestError
 from maker.pipeline import prompts
 from maker.pipeline.events import KindDecided
 from maker.pipeline.purpose import has_own_form, purpose
@@ -46,7 +46,7 @@ async def classify(work: Work) -> Kind:
             try:
                 reply = await work.reply("preprocessor", work.prompt("classify"), KindReply, stage="classify")
                 kind, by = reply.kind, "preprocessor"
-            except ModelError as error:
+            except (ModelError, RequestError) as error:
                 kind, by = by_words(request), "words"
                 await work.note(f"the kind of request was guessed from its words: {error}")
     await work.emit(KindDecided(kind, by))

@@ -1,6 +1,7 @@
 """The vote on one step: waves of candidates until one behaviour is ahead of every other by k, else the best score."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,13 +16,17 @@ from maker.pipeline.select import choose, gather
 from maker.pipeline.values import Candidate, Step, Vote
 from maker.pipeline.vote import Race, margin
 from maker.pipeline.work import Work
-from maker.sandbox.values import Check, Evidence, Input
+from maker.sandbox.values import Call, Check, Evidence, Input, Observation
 
 LATER_WAVE = 2
 """Candidates of each wave after the first, which has k: 41 % less time than one by one at the same accuracy."""
 
 LOST_WAVES = 1
 """A wave of which nothing arrived is asked for once more: plan and tests are paid for already."""
+
+
+MISSING = re.compile(r"name '(\w+)' is not defined|(\w+) is not defined")
+"""What Python and node say of a name that nobody defined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +68,11 @@ async def elect(
                     await work.emit(CandidateJudged(step.number, candidate, limit, _checks(inputs), dict(race.votes)))
                     if race.leader is not None and len(made) - before < count:
                         break  # the rest are losers: leaving cancels them
-            if not doubted and _blame_the_inputs(made, race.k):
-                doubted = True
+            if not doubted and _blame_the_inputs(made, inputs, race.k):
+                doubted, raised = True, {one.number for one in made if DEAD in one.flags}
                 inputs, made = await _written_anew(work, step, made, earlier)
                 for candidate in made:
-                    if not candidate.flags:
+                    if candidate.number in raised and not candidate.flags:
                         race.cast(candidate.signature)
                     await work.emit(CandidateJudged(step.number, candidate, limit, _checks(inputs), dict(race.votes)))
             waves += 1
@@ -77,9 +82,27 @@ async def elect(
         return await _decide(work, step, race, made, inputs)
 
 
-def _blame_the_inputs(made: Sequence[Candidate], k: int) -> bool:
+def _blame_the_inputs(made: Sequence[Candidate], inputs: tuple[Input, ...], k: int) -> bool:
+    """Whether all that was run raises, in ways that the inputs may be the reason for."""
     ran = [one for one in made if one.evidence is not None]
-    return len(ran) >= max(k, 2) and all(DEAD in one.flags for one in ran)
+    return len(ran) >= max(k, 2) and all(DEAD in one.flags and not _is_own_fault(one, inputs) for one in ran)
+
+
+def _is_own_fault(candidate: Candidate, inputs: tuple[Input, ...]) -> bool:
+    """Whether it does not end, or misses a name that no input has."""
+    seen = candidate.evidence.observations if candidate.evidence else ()
+    return any(_does_not_end(one) or _misses_a_name(one, item) for one, item in zip(seen, inputs, strict=True))
+
+
+def _does_not_end(seen: Observation) -> bool:
+    return seen.kind in ("timed out", "crashed", "too long")
+
+
+def _misses_a_name(seen: Observation, item: Input) -> bool:
+    found = MISSING.search(seen.message)
+    return found is not None and found[found.lastindex or 0] not in (
+        item.expression if isinstance(item, Call) else item.code
+    )
 
 
 async def _written_anew(
@@ -93,7 +116,7 @@ async def _written_anew(
     await work.note(f"step {step.number}: every candidate raised on every call that was written; others were written")
     inputs = await write_inputs(work, step)
     again = [await tried(work, one, step, inputs, earlier) if one.evidence else one for one in made]
-    if inputs and _blame_the_inputs(again, 2) and not examples(text_of(work.task.request.messages)):
+    if inputs and _blame_the_inputs(again, inputs, 2) and not examples(text_of(work.task.request.messages)):
         await work.note(f"step {step.number}: candidates were compared by their text: no usable call was written")
         inputs = ()
         again = [await tried(work, one, step, inputs, earlier) if one.evidence else one for one in made]

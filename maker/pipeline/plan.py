@@ -3,9 +3,10 @@
 import ast
 import asyncio
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from maker.errors import ModelError, ModelReplyError, ModelUnavailable
+from maker.chat.types import JsonObject
+from maker.errors import ModelError, ModelReplyError, ModelUnavailable, RequestError
 from maker.pipeline import prompts, syntax
 from maker.pipeline.events import InputsWritten, PlanMade
 from maker.pipeline.examples import examples
@@ -32,7 +33,7 @@ async def plan(work: Work) -> Plan:
             messages = work.prompt("plan", max_steps=work.mode.max_steps, named=named)
             reply = await work.reply("planner", messages, PlanReply, stage="plan")
             made = reply.plan(work.mode.max_steps)
-        except ModelReplyError as error:
+        except (ModelReplyError, RequestError) as error:
             made = Plan("", ())
             await work.note(f"the task was done in one step: {error}")
         if not made.steps:
@@ -59,9 +60,9 @@ async def inputs(work: Work, step: Step) -> tuple[Input, ...]:
             # The most likely call is soon written twice; different calls are what tells candidates apart.
             warm = work.mode.temperature
             form = calling(name) if name else None
-            reply = await work.reply(tester, messages, TestsReply, stage="tests", form=form, temperature=warm)
+            reply = await _tests(work, tester, messages, form, warm)
             calls, checks = reply.calls, [*checks, *(one for one in reply.checks if not name or f"{name}(" in one)]
-        except ModelError as error:
+        except (ModelError, RequestError) as error:
             await work.note(f"no tests were written for step {step.number}: {error}")
         found = usable(calls, checks, limit, language)
         own = await _own_tests(work, step, limit) if language == DEFAULT else ()
@@ -100,6 +101,23 @@ async def _tester(work: Work) -> str:
         why = "gpt-oss is still loading its model" if state == "loading" else str(ModelUnavailable.of("gpt-oss"))
         await work.note(f"the planner wrote the tests: {why}")
     return "gpt-oss" if state == "ready" else "planner"
+
+
+async def _tests(
+    work: Work, tester: str, messages: Sequence[JsonObject], form: JsonObject | None, temperature: float
+) -> TestsReply:
+    """The tester's reply; the planner's, where gpt-oss has gone since it was looked at."""
+
+    async def said(role: str) -> TestsReply:
+        return await work.reply(role, messages, TestsReply, stage="tests", form=form, temperature=temperature)
+
+    try:
+        return await said(tester)
+    except ModelUnavailable as error:
+        if tester == "planner":
+            raise
+        await work.note(f"the planner wrote the tests: {error}")
+        return await said("planner")
 
 
 def _examples_of(work: Work, step: Step, language: str) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from maker.chat.types import JsonObject
+from maker.errors import RequestError
 from maker.pipeline.checkpoint import Begun
 from maker.pipeline.elect import Election, elect
 from maker.pipeline.naming import phrase, wanted_name
@@ -42,7 +43,13 @@ async def do_step(work: Work, step: Step, earlier: Sequence[Candidate]) -> StepO
 
 
 async def _voted(work: Work, step: Step, begun: Begun, earlier: Sequence[Candidate], round: int) -> StepOutcome | None:
-    election = await elect(work, step, begun.inputs, _messages(work, step, earlier, begun.best), earlier)
+    election = None
+    try:
+        election = await elect(work, step, begun.inputs, _messages(work, step, earlier, begun.best), earlier)
+    except RequestError as error:
+        if begun.best is None:
+            raise
+        await work.note(f"step {step.number} was refused and not revised: {error}")
     if election is None:
         return None
     voted = StepOutcome(step, election.chosen, election.candidates, election.inputs, election.vote, None, round)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from maker.errors import ModelReplyError, ModelTimeout
+from maker.errors import ModelReplyError, ModelTimeout, RequestError
 from maker.pipeline.elect import Election
 from maker.pipeline.events import VerdictGiven
 from maker.pipeline.replies import ReflectionReply, ReviewReply
@@ -16,7 +16,7 @@ SHOWN_CASES = 20
 
 
 async def validate(work: Work, step: Step, election: Election, inputs: tuple[Input, ...], round: int) -> Verdict | None:
-    """The verdict; None, with a note, where the validator's answer cannot be read: that is never an approval.
+    """The verdict; None, with a note, where the validator's answer cannot be had: that is never an approval.
 
     Raises:
         ModelUnavailable: the validator is down.
@@ -39,7 +39,7 @@ async def validate(work: Work, step: Step, election: Election, inputs: tuple[Inp
                 verdict = (await work.reply(role, messages, ReviewReply, stage="validate")).verdict()
             else:
                 verdict = (await work.reply(role, messages, ReflectionReply, stage="validate")).verdict()
-        except (ModelReplyError, ModelTimeout) as error:
+        except (ModelReplyError, ModelTimeout, RequestError) as error:
             await work.note(f"step {step.number} was not validated: {error}")
         await work.emit(VerdictGiven(step.number, role, verdict, round))
     return verdict

@@ -8,7 +8,7 @@ from typing import Any
 
 from maker.chat.types import ChatRequest, Delta, Finish, TextDelta, Usage
 from maker.config import Mode, ModeName
-from maker.errors import ModelError
+from maker.errors import MakerError, ModelError
 from maker.models.scripted import ScriptedModel
 from maker.pipeline.checkpoint import Checkpoint
 from maker.pipeline.events import AnswerDelta, CandidateJudged, Event, RunFailed
@@ -74,15 +74,15 @@ def _observe(item: Any, names: dict[str, Any]) -> Observation:
 class Pool:
     """The coder's replies, handed out as many at once as a request asks for."""
 
-    def __init__(self, *replies: str | ModelError) -> None:
+    def __init__(self, *replies: str | MakerError) -> None:
         self.left = list(replies)
         self.model = ScriptedModel("coder", [self._reply] * 100)
 
-    def _reply(self, request: ChatRequest) -> list[Delta] | ModelError:
+    def _reply(self, request: ChatRequest) -> list[Delta] | MakerError:
         deltas: list[Delta] = []
         for choice in range(request.sampling.n):
             reply = self.left.pop(0)
-            if isinstance(reply, ModelError):
+            if isinstance(reply, MakerError):
                 return reply
             deltas += [TextDelta(reply, choice), Finish("stop", choice)]
         return [*deltas, Usage(10, 20 * request.sampling.n)]
@@ -123,7 +123,7 @@ class Played:
 class Play:
     """One run over scripted models; every script must be used up to its last reply."""
 
-    coder: Sequence[str | ModelError] = ()
+    coder: Sequence[str | MakerError] = ()
     planner: Sequence[Any] = (PLAN,)
     reviewer: Sequence[Any] = ()
     voter: Sequence[Any] = ()

@@ -8,7 +8,7 @@ import pytest
 
 from maker.chat.types import ChatRequest, Completion, Delta, Finish, Sampling, TextDelta
 from maker.config import Mode
-from maker.errors import ModelReplyError, ModelTimeout, ModelUnavailable, PipelineError
+from maker.errors import ContextOverflow, ModelReplyError, ModelTimeout, ModelUnavailable, PipelineError
 from maker.models.scripted import ScriptedModel
 from maker.pipeline.events import (
     AnswerDelta,
@@ -25,7 +25,7 @@ from maker.pipeline.events import (
 from maker.pipeline.run import run
 from maker.pipeline.values import Task
 from maker.pipeline.work import Tools
-from maker.sandbox.values import Check, Unavailable
+from maker.sandbox.values import Check, Evidence, Observation, Trial, Unavailable
 from tests.pipeline.support import (
     ACCEPTED,
     ALSO_GOOD,
@@ -102,12 +102,30 @@ def test_flagged_candidates_do_not_vote() -> None:
 
 def test_what_raises_on_every_input_or_does_not_load_is_flagged() -> None:
     played = Play(
-        [fenced(RAISES), fenced("import nothing_there\n" + GOOD), *map_fenced([GOOD, GOOD])], reviewer=[ACCEPTED]
+        [fenced(RAISES), fenced("import json.nothing\n" + GOOD), *map_fenced([GOOD, GOOD])], reviewer=[ACCEPTED]
     ).run()
     flags = [candidate.flags for candidate in played.done.steps[0].candidates]
     assert flags[0] == ("raises on every input",)
     assert flags[1][0].startswith("does not load")
     assert flags[2:] == [(), ()]
+
+
+@pytest.mark.parametrize(
+    ("head", "why"),
+    [
+        ("import nothing_there\n", "it needs nothing_there, and the sandbox has only the language's own library"),
+        ("raise EOFError('EOF when reading a line')\n", "it reads its input as soon as it is started"),
+    ],
+)
+def test_what_the_sandbox_lacks_is_no_fault_and_such_code_is_voted_by_its_text_and_validated(
+    head: str, why: str
+) -> None:
+    played = Play(map_fenced([head + GOOD, head + MINUS, head + GOOD, head + GOOD]), reviewer=[ACCEPTED]).run()
+    (step,) = played.done.steps
+    assert step.vote.converged and step.chosen.code == head + GOOD and not step.chosen.flags
+    assert step.chosen.evidence is None and step.verdict is not None
+    assert "It was not executed. 3 of 4 votes" in played.said_to("reviewer")
+    assert any(why in note for note in played.done.notes)
 
 
 WRONG_CALLS = json.dumps({"calls": ["missing(1)", "add('x')"], "checks": []})
@@ -132,6 +150,72 @@ def test_where_all_raise_again_texts_are_compared_and_nothing_is_discarded() -> 
     (step,) = played.done.steps
     assert step.vote.converged and step.inputs == () and not step.chosen.flags
     assert any("no usable call was written" in note for note in played.done.notes)
+
+
+class Endless(InProcess):
+    """Programs with a loop never end."""
+
+    async def run(self, trial: Trial) -> Evidence:
+        if "while" not in trial.source:
+            return await super().run(trial)
+        return Evidence(loads=True, observations=tuple(Observation("timed out") for _ in trial.inputs))
+
+
+LOOP = "def add(a, b):\n    while b:\n        a += 1\n    return a\n"
+NO_IMPORT = "def add(a, b):\n    return int(math.fsum((a, b)))\n"
+
+
+@pytest.mark.parametrize("bad", [LOOP, NO_IMPORT])
+def test_calls_are_not_blamed_for_programs_that_do_not_end_or_miss_an_import(bad: str) -> None:
+    played = Play(map_fenced([bad, bad, GOOD, ALSO_GOOD]), reviewer=[ACCEPTED], sandbox=Endless()).run()
+    (step,) = played.done.steps
+    assert step.chosen.code == GOOD and step.vote.converged
+    assert [one.flags for one in step.candidates[:2]] == [("raises on every input",)] * 2
+
+
+def test_what_could_not_be_run_is_not_counted_again_when_other_calls_are_written() -> None:
+    played = Play(
+        [fenced("pip install sums\n", "fish"), *map_fenced([GOOD, MINUS, GOOD, GOOD, GOOD])],
+        tester=[WRONG_CALLS, TESTS],
+        reviewer=[ACCEPTED],
+    ).run()
+    (step,) = played.done.steps
+    assert step.chosen.code == GOOD and step.vote.converged
+    assert step.vote.votes[step.candidates[0].signature] == 1
+
+
+TOO_LONG = ContextOverflow("the prompt is too long")
+
+
+def test_a_validator_that_has_no_room_for_the_code_costs_the_verdict_alone() -> None:
+    played = Play(map_fenced([GOOD, GOOD]), reviewer=[TOO_LONG]).run()
+    assert played.done.steps[0].verdict is None and GOOD in played.text
+    assert any("was not validated: the prompt is too long" in note for note in played.done.notes)
+
+
+def test_a_coder_that_has_no_room_to_revise_leaves_what_was_refused() -> None:
+    played = Play([*map_fenced([MINUS, MINUS]), TOO_LONG], reviewer=[refused("it subtracts")]).run()
+    (step,) = played.done.steps
+    assert step.chosen.code == MINUS and step.verdict is not None and not step.verdict.accepted
+    assert any("step 1 was refused and not revised: the prompt is too long" in note for note in played.done.notes)
+
+
+def test_a_coder_that_has_no_room_at_all_is_the_callers_error() -> None:
+    with pytest.raises(ContextOverflow):
+        Play([TOO_LONG]).run()
+
+
+def test_tests_and_a_plan_that_nobody_has_room_for_are_done_without() -> None:
+    played = Play(map_fenced([GOOD, GOOD]), planner=[TOO_LONG], tester=[TOO_LONG], reviewer=[ACCEPTED]).run()
+    assert GOOD in played.text
+    assert sum("the prompt is too long" in note for note in played.done.notes) == 2
+
+
+def test_the_planner_writes_the_tests_where_gpt_oss_has_gone_since_it_was_looked_at() -> None:
+    gone = ModelUnavailable.of("gpt-oss")
+    played = Play(map_fenced([GOOD, GOOD]), planner=[PLAN, TESTS], tester=[gone, gone], reviewer=[ACCEPTED]).run()
+    assert len(played.done.steps[0].inputs) == 5 + 2
+    assert f"the planner wrote the tests: {gone}" in played.done.notes
 
 
 def test_what_raises_on_the_users_own_examples_stays_discarded() -> None:
@@ -368,11 +452,11 @@ def test_where_nothing_can_be_run_the_voter_chooses() -> None:
     assert all(code in text for code in codes for text in shown)
 
 
-def test_dead_voters_do_not_vote() -> None:
-    dead = ModelTimeout("no answer", role="voter")
+@pytest.mark.parametrize("dead", [ModelTimeout("no answer", role="voter"), ContextOverflow("too long")])
+def test_dead_voters_do_not_vote(dead: Exception) -> None:
     played = Play(
         map_fenced([GOOD, MINUS, GOOD.replace("a + b", "(b + a)"), LAST]),
-        voter=[dead, dead, dead, dead],
+        voter=[dead] * (2 if isinstance(dead, ContextOverflow) else 4),  # the same would be too long again
         reviewer=[ACCEPTED],
         sandbox=NO_SANDBOX,
         settings={"max_candidates": 4},
@@ -463,6 +547,12 @@ def test_the_preprocessor_tells_code_from_questions(said: dict[str, str], kind: 
     [decided] = [event for event in played.events if isinstance(event, KindDecided)]
     assert (decided.kind, decided.by) == (kind, "preprocessor")
     assert bool(played.done.steps) == code
+
+
+def test_where_the_preprocessor_has_no_room_words_decide() -> None:
+    played = Play(map_fenced([GOOD, GOOD]), kind=None, preprocessor=[TOO_LONG], reviewer=[ACCEPTED]).run()
+    assert played.done.steps
+    assert any("guessed from its words: the prompt is too long" in note for note in played.done.notes)
 
 
 def test_without_a_preprocessor_words_decide_and_it_is_said() -> None:
