@@ -6,7 +6,7 @@ The paper's two (section 3.3) are over-long answers and wrong format; the others
 import ast
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from maker.chat.types import Completion
@@ -16,20 +16,25 @@ from maker.pipeline.fences import blocks
 from maker.pipeline.language import SCRIPTS
 
 PLACEHOLDERS = re.compile(
-    r"^\s*(#|//|/\*|--)?\s*(\.\.\.|…)?\s*("
-    r"(the )?rest of (the|your) (code|file|function|implementation)|existing code( here)?|your code here|"
-    r"implement(ation)? (this|here|goes here)|(add|insert) (your )?(code|logic|implementation) here|same as before"
-    r")\b",
+    r"^\s*((#|//|/\*|--|<!--)\s*(\.\.\.|…)?|\.\.\.|…)\s*("
+    r"(the )?rest of (the|your) (code|file|function|implementation)( (is|remains|stays|goes|unchanged|here)\b.*)?|"
+    r"existing code( here)?|your code here|implement(ation)? (this|here|goes here)|"
+    r"(add|insert) (your )?(code|logic|implementation) here|same as before"
+    r")\W*$",
     re.IGNORECASE | re.MULTILINE,
 )
+"""A comment that stands for code; one that says more is about code."""
 BARE_TODO = re.compile(
-    r"^\s*(#|//)\s*(TODO|FIXME)\b[^\n]*\n\s*(pass|return|\.\.\.|raise NotImplemented)?", re.MULTILINE
+    r"^\s*(#|//)\s*(TODO|FIXME)\b[^\n]*\n\s*(pass|return( None)?|\.\.\.|raise NotImplemented\w*(\([^\n]*\))?);?\s*$",
+    re.MULTILINE,
 )
 REFUSAL = re.compile(r"^\s*(i('m| am) (sorry|unable|not able)|i can(no|')t|as an ai)\b", re.IGNORECASE)
 NO_CODE = frozenset(("", "text", "txt", "plain", "plaintext", "output", "console", "terminal", "bash", "json", "diff"))
 """Languages of blocks that stand beside code more often than they are what was asked for."""
 TELLING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Assign, ast.Call)
 """What bare text must have one of to be taken for Python."""
+FILLED_IN = re.compile(r"\b(abstractmethod|overload|Protocol|ABC)\b")
+"""What marks functions that are stubs on purpose."""
 REPEATED_LINES = 12
 """So many equal lines in a row, or a short block so often, is a model that loops."""
 
@@ -118,13 +123,19 @@ def _python_error(code: str) -> str | None:
 
 
 def _only_stubs(code: str) -> bool:
-    """Whether it defines functions and every one of them does nothing."""
+    """Whether it defines functions and every one of them does nothing, though none is one that others fill in."""
     try:
         tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    return bool(functions) and all(_does_nothing(function) for function in functions)
+    if not functions or not all(_does_nothing(function) for function in functions):
+        return False
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    marks = [mark for node in functions for mark in node.decorator_list] + [
+        base for one in classes for base in one.bases
+    ]
+    return not any(FILLED_IN.search(ast.unparse(mark)) for mark in marks)
 
 
 def _does_nothing(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
@@ -137,7 +148,7 @@ def _does_nothing(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 
 def _repeats(code: str) -> bool:
-    lines = [line.strip() for line in code.splitlines() if line.strip()]
+    lines = list(_statements(code))
     for period in (1, 2, 3):
         run = 0
         for index in range(period, len(lines)):
@@ -145,6 +156,15 @@ def _repeats(code: str) -> bool:
             if run >= REPEATED_LINES * period:
                 return True
     return False
+
+
+def _statements(code: str) -> Iterator[str]:
+    """The lines that begin outside of round and square brackets: a table's rows may well be equal."""
+    depth = 0
+    for line in map(str.strip, code.splitlines()):
+        if line and depth <= 0:
+            yield line
+        depth = max(0, depth + sum(line.count(one) for one in "([") - sum(line.count(one) for one in ")]"))
 
 
 def canonical(code: Code) -> str:
