@@ -88,7 +88,8 @@ class Observation:
     """What the candidate did on one input; equal when it did the same, however long it took.
 
     `text` is the canonical value (returned), the exception's type (raised), the first line of the reason (failed: an
-    `AssertionError` or what else the test raised) or the signal or exit status (crashed).
+    `AssertionError` or what else the test raised) or the signal or exit status (crashed). Of a call that returned
+    nothing and changed an argument it is `None; arguments afterwards: [3, 2, 1]`.
     """
 
     kind: Kind
@@ -103,7 +104,8 @@ class Observation:
     @property
     def signature(self) -> str:
         """What voting compares: kind and text, and the output of a candidate that prints instead of returning."""
-        printed = self.stdout if self.kind == "returned" and self.text in {"None", "undefined"} else ""
+        nothing = self.kind == "returned" and self.text.partition(";")[0] in {"None", "undefined"}
+        printed = self.stdout if nothing else ""
         return f"{self.kind}:{self.text}" + (f":{printed}" if printed else "")
 
 

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from maker.sandbox.inside.canonical import DRAINED, MAX_NODES, TooLong, canonical
+from maker.sandbox.inside.canonical import DRAINED, MAX_GLANCE, MAX_NODES, TooLong, canonical, glance
 
 
 class Colour(enum.Enum):
@@ -130,3 +130,14 @@ def test_an_object_without_a_repr_of_its_own_is_told_by_its_attributes() -> None
     one, other = kind(), kind()
     one.cents, other.cents = 1, 2
     assert (canonical(one), canonical(other)) == ("Price{'cents': 1}", "Price{'cents': 2}")
+
+
+def test_a_glance_changes_nothing_and_costs_little() -> None:
+    class Mute:
+        def __repr__(self) -> str:
+            raise ValueError
+
+    counted = iter([1, 2])
+    assert glance([counted, {2, 1}]) == "[<iterator>, {1, 2}]"
+    assert list(counted) == [1, 2]
+    assert [glance(value) for value in ([0] * MAX_GLANCE, ["x" * MAX_GLANCE], Mute())] == ["..."] * 3

@@ -153,3 +153,59 @@ def test_typescript_runs_where_node_can_strip_types_and_is_refused_elsewhere(san
     else:
         assert isinstance(result, Evidence)
         assert kinds(result) == ["returned", "passed"]
+
+
+IN_PLACE = """
+const reverse = (items) => { items.reverse() };
+const forget = (items) => { items = [...items].reverse() };
+async function later(items, ...more) { await null; items.push(...more) }
+const shown = (items) => console.log(items.length);
+const counted = (items) => items.push(0);
+const box = { by: 2, grow(items) { items.push(this.by) } };
+const rename = (thing, table) => { thing.name = 'b'; table.set('k', 1) };
+const drain = (iterator, items) => { for (const one of iterator) items.push(one) };
+const order = [];
+const seen = (one) => { order.push(one); return [one] };
+const both = (one, other) => { one.push(...order) };
+const keep = (items) => { items.pop() };
+"""
+
+
+def test_what_a_call_without_a_value_does_to_its_arguments_is_observed(attempt: Try) -> None:
+    evidence = script(
+        attempt,
+        IN_PLACE,
+        "reverse([1, 2, 3])",
+        "forget([1, 2, 3])",
+        "later([1], ...[2, 3], 'x')",
+        "box.grow([1])",
+        "rename({ name: 'a' }, new Map())",
+        "drain([1, 2].values(), [])",
+        "both(seen(1), seen(2))",
+        "keep([1, ')', 2], /[)(]/)",
+        "reverse(Array(30000).fill(0))",
+    )
+    assert texts(evidence) == [
+        "undefined; arguments afterwards: [3, 2, 1]",
+        "undefined",
+        'undefined; arguments afterwards: [1, 2, 3, "x"], 2, 3, "x"',
+        "undefined; arguments afterwards: [1, 2]",
+        'undefined; arguments afterwards: {"name": "b"}, Map{"k": 1}',
+        "undefined; arguments afterwards: <iterator>, [1, 2]",
+        "undefined; arguments afterwards: [1, 1, 2], [2]",
+        'undefined; arguments afterwards: [1, ")"], /[)(]/',
+        "undefined",
+    ]
+
+
+def test_what_is_no_single_call_or_returns_something_is_observed_as_it_is(attempt: Try) -> None:
+    inputs = ("counted([1])", "shown([1, 2])", "reverse([2, 1]) || 7", "reverse([1]), counted([])", "(keep)([1])")
+    broken = ("reverse(", "reverse(] + [)", "nowhere([1])", "reverse(1)(2)", "typeof(order)", "eval('order')")
+    evidence = script(attempt, IN_PLACE, *inputs, *broken)
+    assert texts(evidence) == [
+        *("2", "undefined", "7", "1", "undefined"),
+        *("SyntaxError", "SyntaxError", "ReferenceError", "TypeError", '"object"', "[]"),
+    ]
+    assert evidence.observations[1].stdout == "2\n"
+    assert evidence.observations[7].message == "ReferenceError: nowhere is not defined"
+    assert evidence.observations[8].message == "TypeError: items.reverse is not a function"

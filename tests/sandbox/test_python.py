@@ -88,6 +88,61 @@ def test_calls_are_observed(attempt: Try) -> None:
     assert all(seen.wall_s > 0 and seen.cpu_s > 0 for seen in evidence.observations[:2])
 
 
+IN_PLACE = """
+def reverse(items): items.reverse()
+def forget(items): items = items[::-1]
+async def later(items, *more, **named): items.extend(more); items.append(named)
+def shown(items): print(len(items))
+def counted(items): items.append(0); return len(items)
+class Box:
+    def __init__(self): self.count = 0
+def grow(box, by=1): box.count += by
+def drain(iterator, items): items.extend(iterator)
+order = []
+def seen(one): order.append(one); return [one]
+def both(one, other, **named): one.extend(order)
+def keep(*lists):
+    for items in lists: items.clear()
+"""
+
+
+def test_what_a_call_without_a_value_does_to_its_arguments_is_observed(attempt: Try) -> None:
+    evidence = attempt(
+        IN_PLACE,
+        "reverse([1, 2, 3])",
+        "forget([1, 2, 3])",
+        "later([1], *[2, 3], x='y', **{'z': 4})",
+        "grow(Box(), by=2)",
+        "drain(iter([1, 2]), [])",
+        "both(seen(1), **{'three': seen(3)}, other=seen(2))",
+        "keep(*[{1}, {2: 3}])",
+        "reverse([0] * 30_000)",
+    )
+    assert texts(evidence) == [
+        "None; arguments afterwards: [3, 2, 1]",
+        "None",
+        "None; arguments afterwards: [1, 2, 3, {'x': 'y', 'z': 4}], [2, 3], 'y', {'z': 4}",
+        "None; arguments afterwards: Box{'count': 2}, 2",
+        "None; arguments afterwards: <iterator>, [1, 2]",
+        "None; arguments afterwards: [1, 1, 3, 2], {'three': [3]}, [2]",
+        "None; arguments afterwards: [set(), {}]",
+        "None",
+    ]
+
+
+def test_what_is_no_single_call_or_returns_something_is_observed_as_it_is(attempt: Try) -> None:
+    inputs = ("counted([1])", "shown([1, 2])", "reverse([2, 1]) or 7", "(reverse([1]), counted([]))")
+    looks = ("len(globals()) - len(dir())", "exec('order.append(1)') or order", "sorted(vars())[-1]")
+    broken = ("reverse(", "nowhere([1])", "reverse(*1)", "reverse(items=[], **{'items': []})")
+    evidence = attempt(IN_PLACE, *inputs, *looks, *broken)
+    assert texts(evidence) == [
+        *("2", "None", "7", "(None, 1)", "0", "[1]", "'shown'"),
+        *("SyntaxError", "NameError", "TypeError", "TypeError"),
+    ]
+    assert evidence.observations[1].stdout == "2\n"
+    assert "candidate.reverse() argument after * must be" in evidence.observations[-2].message
+
+
 @pytest.mark.parametrize("code", TESTS)
 def test_a_right_candidate_passes(attempt: Try, code: str) -> None:
     evidence = attempt(SHAPES, code)

@@ -13,6 +13,8 @@ def test_output_is_behaviour_only_where_nothing_is_returned() -> None:
     assert Observation("returned", "1", stdout="a").signature == Observation("returned", "1", stdout="b").signature
     assert Observation("returned", "None", stdout="a").signature != Observation("returned", "None").signature
     assert Observation("returned", "undefined", stdout="a").signature != Observation("returned", "undefined").signature
+    changed = Observation("returned", "None; arguments afterwards: [1]", stdout="a")
+    assert changed.signature != Observation("returned", changed.text).signature
 
 
 def test_a_signature_tells_behaviours_apart() -> None:

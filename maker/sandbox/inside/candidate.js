@@ -7,14 +7,27 @@ const { Link, readFrame, writeFrame, tag, isPlainObject } = require('./common.js
 
 const HARNESS = 3, TESTS = 4;
 const MAX_NODES = 200000, MAX_TEXT = 4096, MAX_DEPTH = 150, DRAINED = 1000;
+const MAX_GLANCE = 20000; // parts and characters looked at where looking must cost next to nothing
 const DIGITS = 12; // significant ones of a fraction: sums in another order differ only behind them
 
 class TooLong extends Error {}
 
 // The value as text: equal for equal behaviour, whatever the order of keys.
-function canonical(value) {
-  let left = MAX_NODES;
+const canonical = (value) => shortened(written(value, MAX_NODES, false));
+
+// The text of something still in use: an iterator is not drained, what is large or fails is `...`.
+function glance(value) {
+  try {
+    return written(value, MAX_GLANCE, true);
+  } catch {
+    return '...';
+  }
+}
+
+function written(value, most, inUse) {
+  let left = most;
   const write = (item, path) => {
+    if (inUse && typeof item === 'string') left -= item.length;
     if (--left < 0) throw new TooLong();
     if (item === null || item === undefined || typeof item === 'boolean') return String(item);
     if (typeof item === 'number') return String(Number.isInteger(item) ? (item === 0 ? 0 : item) : Number(item.toPrecision(DIGITS)));
@@ -26,13 +39,18 @@ function canonical(value) {
     if (path.length > MAX_DEPTH) return '<deep>';
     const inner = (one) => write(one, [...path, item]);
     if (Array.isArray(item)) return `[${Array.from(item, inner).join(', ')}]`;
-    return writeObject(item, inner);
+    return inUse && isIterator(item) ? '<iterator>' : writeObject(item, inner);
   };
-  const text = write(value, []);
+  return write(value, []);
+}
+
+function shortened(text) {
   if (text.length <= MAX_TEXT) return text;
   const digest = createHash('sha256').update(text).digest('hex');
   return `${text.slice(0, 200)}… (${text.length} characters, sha256 ${digest})`;
 }
+
+const isIterator = (item) => typeof item.next === 'function' && typeof item[Symbol.iterator] === 'function';
 
 function writeObject(item, inner) {
   const name = item.constructor?.name ?? '';
@@ -44,7 +62,7 @@ function writeObject(item, inner) {
     case 'Error': return `${item.name}(${JSON.stringify(item.message)})`;
   }
   if (ArrayBuffer.isView(item)) return `${name}[${Array.from(item, inner).join(', ')}]`;
-  if (typeof item.next === 'function' && typeof item[Symbol.iterator] === 'function') {
+  if (isIterator(item)) {
     const taken = [];
     for (const one of item) if (taken.push(one) > DRAINED) break;
     const more = taken.length > DRAINED ? ', more' : '';
@@ -96,9 +114,33 @@ function lookUp(context, name) {
 
 const described = (error) => (error !== null && typeof error === 'object' && 'message' in error ? `${error.name}: ${error.message}` : String(error)).slice(0, 300);
 
-async function observe(context, expression) {
+const CALL = /^\s*([\w$.]+)\s*\(([^]*)\)\s*$/;
+const KEPT = '__arguments_kept';
+
+// What gives the expression's value; where it is one call, its arguments go through `keep` first, in their order.
+function evaluation(expression, context, keep) {
+  const whole = new vm.Script(`(${expression}\n)`);
+  const [, callee, list] = CALL.exec(expression) ?? [];
   try {
-    return { kind: 'returned', text: canonical(await vm.runInContext(`(${expression}\n)`, context)) };
+    new vm.Script(`[${list}\n]`); // no list if the first parenthesis is not closed by the last one
+    const call = vm.compileFunction(`return ${callee}(...${KEPT}([${list}\n]))`, [KEPT], { parsingContext: context });
+    if (callee) return () => call(keep);
+  } catch {
+    // none whose arguments can be told
+  }
+  return () => whole.runInContext(context);
+}
+
+async function observe(context, expression) {
+  let kept = [], before = [];
+  const keep = (list) => ((before = list.map(glance)), (kept = list));
+  const told = () => {
+    const now = kept.map(glance);
+    return now.some((text, at) => text !== before[at]) ? `; arguments afterwards: ${shortened(now.join(', '))}` : '';
+  };
+  try {
+    const value = await evaluation(expression, context, keep)();
+    return { kind: 'returned', text: canonical(value) + (value === undefined ? told() : '') };
   } catch (error) {
     if (error instanceof TooLong) return { kind: 'too long' };
     return { kind: 'raised', text: String(error?.name ?? 'thrown'), message: described(error) };

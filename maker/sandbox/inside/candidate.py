@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from maker.sandbox.inside.canonical import TooLong, canonical, scrubbed
+from maker.sandbox.inside.effects import Effects
 from maker.sandbox.inside.frames import Broken, read_frame, write_frame
 from maker.sandbox.inside.limits import confine, keep_only, limit_cpu
 from maker.sandbox.inside.link import Link
@@ -120,12 +121,14 @@ def respond(request: dict[str, Any], module: types.ModuleType) -> None:
 
 
 def observe(expression: str, module: types.ModuleType) -> dict[str, str]:
-    """What evaluating the expression did."""
+    """What evaluating the expression did: the value, and to its arguments if it returned nothing."""
+    effects = Effects(module.__name__)
     try:
-        value = eval(compile(expression.strip(), "input", "eval", dont_inherit=True), module.__dict__)
+        value = eval(effects.prepared(expression.strip()), module.__dict__)
         if isinstance(value, types.CoroutineType):
             value = finish(value)
-        return {"kind": "returned", "text": canonical(value, own=module.__name__)}
+        told = effects.told() if value is None else ""
+        return {"kind": "returned", "text": canonical(value, own=module.__name__) + told}
     except TooLong:
         return {"kind": "too long"}
     except BaseException as error:  # noqa: BLE001 - what the candidate raises is its behaviour

@@ -13,6 +13,9 @@ MAX_DEPTH = 150
 DRAINED = 1000
 """Items taken from an iterator: an endless one is told by its beginning."""
 
+MAX_GLANCE = 20_000
+"""Parts and characters looked at where looking must cost next to nothing."""
+
 DIGITS = 12
 """Significant digits of a float: sums in another order differ only behind them, and mean the same.
 
@@ -37,6 +40,14 @@ def canonical(value: object, own: str = "candidate") -> str:
     return shortened(_Writer(own).text(value))
 
 
+def glance(value: object, own: str = "candidate") -> str:
+    """The canonical text of something still in use: an iterator is not drained, what is large or fails is `...`."""
+    try:
+        return _Glance(own, MAX_GLANCE).text(value)
+    except Exception:  # noqa: BLE001 - a candidate's object may fail to describe itself
+        return "..."
+
+
 def shortened(text: str) -> str:
     """The text, or what stands for it where it is long."""
     if len(text) <= MAX_TEXT:
@@ -55,9 +66,9 @@ def scrubbed(text: str) -> str:
 class _Writer:
     """Walks a value once; keeps count, and the path to find cycles."""
 
-    def __init__(self, own: str) -> None:
+    def __init__(self, own: str, most: int = MAX_NODES) -> None:
         self._own = own
-        self._left = MAX_NODES
+        self._left = most
         self._path: list[int] = []
 
     def text(self, value: Any) -> str:
@@ -103,6 +114,18 @@ class _Writer:
             if len(taken) > DRAINED:
                 return f"iterator[{', '.join(self.many(taken[:-1]))}, more]"
         return f"iterator[{', '.join(self.many(taken))}]"
+
+
+class _Glance(_Writer):
+    """Leaves everything as it is, and counts characters as parts."""
+
+    def text(self, value: Any) -> str:
+        if isinstance(value, (str, bytes, bytearray)):
+            self._left -= len(value)
+        return super().text(value)
+
+    def _iterator(self, value: Iterator[Any]) -> str:
+        return "<iterator>"
 
 
 def _attributes(value: Any) -> list[tuple[str, Any]]:
