@@ -207,8 +207,9 @@ def trial_of(candidate: Candidate, inputs: tuple[Input, ...], earlier: Sequence[
     beside = copy is not None or len(set(files)) > 1
     return Trial(
         RUNNABLE[candidate.language],
-        "\n\n".join([*(one.code for one in before), candidate.code]),
+        candidate.code,
         inputs,
+        earlier=tuple(one.code for one in before),
         mounts=_mounts(copy) if copy else (),
         files=tuple(dict.fromkeys(files)) if beside and files[:1] == [candidate.path] else (),
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from maker.sandbox.inside.frames import Broken, parse, render
+from maker.sandbox.joining import joined
 from maker.sandbox.values import Call, Check, Evidence, Input, Kind, Observation, Trial, Unavailable
 from maker.sandbox.watchdog import guard
 
@@ -53,7 +54,8 @@ def frames(trial: Trial, place: Place) -> bytes:
     """What the harness reads: the candidate first, what it is tried on second."""
     job = {
         "language": trial.language,
-        "source": with_imports(trial),
+        "source": python_source(trial) if trial.language == "python" else trial.source,
+        "earlier": list(trial.earlier),
         "entry": trial.entry,
         "limits": {**asdict(trial.limits), "nproc": place.nproc},
         "paths": [mount.target for mount in trial.mounts if mount.importable],
@@ -63,11 +65,11 @@ def frames(trial: Trial, place: Place) -> bytes:
     return render(job) + render({"inputs": [_spelled(item) for item in trial.inputs]})
 
 
-def with_imports(trial: Trial) -> str:
-    """The source and, behind it, what its tests need of the repository; a test whose import fails misses the name."""
+def python_source(trial: Trial) -> str:
+    """The source behind the earlier ones, last what its tests need of the repository; what fails there is missing."""
     needed = [line for item in trial.inputs if isinstance(item, Check) for line in item.imports]
     tries = (f"try:\n    {line}\nexcept Exception:\n    pass\n" for line in dict.fromkeys(needed))
-    return "\n".join([trial.source, *tries]) if needed and trial.language == "python" else trial.source
+    return "\n".join([joined([*trial.earlier, trial.source]), *tries])
 
 
 def _spelled(item: Input) -> dict[str, str]:

@@ -81,6 +81,8 @@ class Trial:
 
     The first is what the source is loaded as: its relative imports are relative to that.
     """
+    earlier: tuple[str, ...] = ()
+    """Sources of the same language that run before it; what they declare is there, and may be declared anew."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,8 @@ class InProcess:
         self.trials.append(trial)
         names: dict[str, Any] = {}
         try:
-            exec(trial.source, names)
+            for source in (*trial.earlier, trial.source):
+                exec(source, names)
         except Exception as error:
             return Evidence(False, (), load_error=repr(error))
         return Evidence(True, tuple(_observe(item, dict(names)) for item in trial.inputs))

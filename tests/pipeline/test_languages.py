@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from maker.pipeline.candidates import unfit
+from maker.pipeline.candidates import trial_of, unfit
 from maker.pipeline.events import CandidateJudged
 from maker.pipeline.language import language_of
 from maker.pipeline.plan import examples, usable
-from maker.pipeline.values import Step
+from maker.pipeline.values import Candidate, Step
 from maker.sandbox.sandbox import Sandbox
 from maker.sandbox.values import Call, Check, Language, Unavailable
 from tests.pipeline.support import ACCEPTED, InProcess, Play, fenced
@@ -120,6 +120,12 @@ def test_what_is_in_another_language_than_its_tests_is_not_run() -> None:
     assert unfit("python", "javascript", inputs) == "its tests are javascript"
     assert "nothing" in unfit("javascript", "javascript", ())
     assert "only Python" in unfit("rust", "rust", ())
+
+
+def test_earlier_steps_of_the_language_come_before_a_candidate() -> None:
+    done = [Candidate(1, "", code=code, language=language) for code, language in ((SUM, "javascript"), (GO, "go"))]
+    trial = trial_of(Candidate(2, "", code=SUM_TOO, language="javascript"), (), done, None)
+    assert (trial.earlier, trial.source) == ((SUM,), SUM_TOO)
 
 
 def test_examples_become_assertions_of_the_language() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from maker.sandbox.sandbox import Sandbox
 from maker.sandbox.values import Call, Check, Evidence, Trial, Unavailable
-from tests.sandbox.conftest import LIMITS, Try, kinds, texts
+from tests.sandbox.conftest import LIMITS, Try, as_input, kinds, texts
 
 pytestmark = pytest.mark.processes
 
@@ -141,6 +141,62 @@ def test_exported_names_are_found_however_they_are_exported(attempt: Try) -> Non
         "import { inspect as show } from 'node:util';\nexport const double = (x) => show && 2 * x;",
     ):
         assert kinds(script(attempt, source, "assert.strictEqual(double(2), 4)")) == ["passed"], source
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import fs, { readFileSync as read } from 'node:fs';\nconst there = () => typeof fs.openSync + typeof read",
+        "import 'node:fs';\nimport $ from 'node:fs'\nconst there = () => typeof $.openSync + typeof $.readFileSync",
+        "import fs, * as all from 'node:fs'\nconst there = () => typeof fs.openSync + typeof all.readFileSync",
+        "const fs = await import('node:fs').catch(() => require('node:fs'));\n"
+        "export const there = () => typeof fs.openSync + typeof fs.readFileSync",
+    ],
+)
+def test_every_form_of_a_module_loads(attempt: Try, source: str) -> None:
+    assert texts(script(attempt, source, "there()", "there()")) == ['"functionfunction"'] * 2
+
+
+def after(sandbox: Sandbox, earlier: tuple[str, ...], source: str, *inputs: str) -> Evidence:
+    trial = Trial("javascript", source, tuple(map(as_input, inputs)), limits=LIMITS, earlier=earlier)
+    evidence = asyncio.run(sandbox.run(trial))
+    assert isinstance(evidence, Evidence)
+    assert evidence.loads, evidence.load_error
+    return evidence
+
+
+def test_steps_that_declare_the_same_names_load_one_after_the_other(sandbox: Sandbox) -> None:
+    one = """#!/usr/bin/env node
+'use strict';
+const assert = require('node:assert');
+const round = (x) => Math.floor(x);
+function label(x) { return `<${x}>` }
+class Box { constructor(x) { this.x = label(round(x)) } }
+let made = 0;
+export function box(x) { made++; return new Box(x) } // the last line"""
+    two = "import assert from 'node:assert'\nconst round = 1\nvar label = 2\nfunction twice(x) { return box(2 * x) }"
+    three = """
+const assert = require('node:assert');
+function label(x) { return x }
+class Box {}
+const round = (x) => x;
+const thrice = (x) => [box(x), twice(x), made, round(1.5), label(7), new Box()]
+"""
+    evidence = after(sandbox, (one, two), three, "thrice(1.5)", "assert.equal(thrice(1.5)[2], 2)")
+    assert texts(evidence)[0] == '[Box{"x": "<1>"}, Box{"x": "<3>"}, 2, 1.5, 7, Box{}]'
+    assert kinds(evidence)[1] == "passed", evidence.observations[1]
+
+
+def test_an_earlier_step_that_fails_does_not_load(sandbox: Sandbox) -> None:
+    trial = Trial("javascript", "const f = 1", (Call("f"),), limits=LIMITS, earlier=("throw new Error('no')",))
+    evidence = asyncio.run(sandbox.run(trial))
+    assert isinstance(evidence, Evidence)
+    assert evidence.load_error == "Error: no"
+
+
+def test_what_a_script_left_to_do_is_not_waited_for(attempt: Try) -> None:
+    source = "let now = 0; Promise.resolve().then(() => { now = 1 }); const is = () => now; new Promise(() => {})"
+    assert texts(script(attempt, source, "is()")) == ["0"]
 
 
 def test_typescript_runs_where_node_can_strip_types_and_is_refused_elsewhere(sandbox: Sandbox) -> None:

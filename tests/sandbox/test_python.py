@@ -161,6 +161,14 @@ def test_a_failed_test_says_what_it_got(attempt: Try) -> None:
     assert [seen.message for seen in evidence.observations[:2]] == ["AssertionError: got 4", "AssertionError: five"]
 
 
+def test_a_step_may_import_from_the_future_behind_another(sandbox: Sandbox) -> None:
+    earlier = ("def half(x): return x / 2", "from __future__ import annotations\ndef twice(x: Number): return 2 * x")
+    source = "from __future__ import annotations\ndef solve(x: Number): return half(x) + twice(x)"
+    evidence = asyncio.run(sandbox.run(Trial("python", source, (Call("solve(2)"),), limits=LIMITS, earlier=earlier)))
+    assert isinstance(evidence, Evidence)
+    assert texts(evidence) == ["5.0"], evidence.load_error
+
+
 def test_one_input_does_not_see_what_another_did(attempt: Try) -> None:
     source = (
         "import sys\nseen = []\ndef solve(x, kept=[]):\n    seen.append(x); kept.append(x)\n    return seen + kept\n"

@@ -73,21 +73,78 @@ function writeObject(item, inner) {
   return `${isPlainObject(item) ? '' : name}{${body}}`;
 }
 
+const IMPORT = /^import\s+(?:([\w$]+)?\s*,?\s*(?:\*\s+as\s+([\w$]+)|(\{[^}]*\}))?\s+from\s+)?(['"].*?['"])/gm;
+
+function required(_, usual, all, names, from) {
+  const declared = [usual, all, names?.replace(/\bas\b/g, ':')].filter(Boolean);
+  return declared.length ? `const ${declared.map((one) => `${one} = require(${from})`).join(', ')}` : `require(${from})`;
+}
+
 // Modules become scripts: what is exported is simply there, what is imported is required.
 function asScript(source) {
   return source
-    .replace(/^import\s+\*\s+as\s+(\w+)\s+from\s+(['"].*?['"])/gm, 'const $1 = require($2)')
-    .replace(/^import\s+(\{[^}]*\})\s+from\s+(['"].*?['"])/gm, (_, names, from) => `const ${names.replace(/\bas\b/g, ':')} = require(${from})`)
-    .replace(/^import\s+(\w+)\s+from\s+(['"].*?['"])/gm, 'const $1 = require($2)')
+    .replace(IMPORT, required)
     .replace(/^export\s+default\s+(?=(async\s+)?(function|class)\s+\w)/gm, '')
     .replace(/^export\s+default\s+/gm, 'module.exports = ')
     .replace(/^export\s+\{[^}]*\}\s*;?/gm, '')
     .replace(/^export\s+/gm, '');
 }
 
+const NAME = /[\p{ID_Start}$_][\p{ID_Continue}$]*/gu;
+
+// How a source is run in a context: at its top level, or where it awaits there, in a scope; that gives a promise.
 function prepared(source, language) {
+  const text = scriptOf(source, language);
+  try {
+    const script = new vm.Script(text, { filename: 'candidate.js' });
+    return (context) => void script.runInContext(context);
+  } catch (error) {
+    if (!/\bawait\b/.test(text)) throw error;
+    try {
+      return scoped(text);
+    } catch {
+      throw error;
+    }
+  }
+}
+
+function scriptOf(source, language) {
   const plain = language === 'typescript' ? require('node:module').stripTypeScriptTypes(source) : source;
-  return new vm.Script(asScript(plain), { filename: 'candidate.js' });
+  return asScript(plain.replace(/^#!.*/, ''));
+}
+
+// Runs in a function of its own, from which its names are lent to the global object: it clashes with no other source.
+function scoped(text) {
+  const tell = 'function () { return eval(arguments[0]); }';
+  const script = new vm.Script(`(async function () {${text}\nreturn ${tell};\n})()`, { filename: 'candidate.js' });
+  const names = new Set(text.match(NAME));
+  for (const name of ['this', 'arguments']) names.delete(name);
+  return async (context) => {
+    const told = await script.runInContext(context);
+    for (const name of names) lend(context, name, told);
+  };
+}
+
+// As it is now, whenever it is asked for; whoever sets or declares the name has one of his own.
+function lend(context, name, told) {
+  if (!declares(context, name, told)) return;
+  const shown = { configurable: true, enumerable: true };
+  const set = (value) => Object.defineProperty(context, name, { value, writable: true, ...shown });
+  Object.defineProperty(context, name, { get: () => told(name), set, ...shown });
+}
+
+function declares(context, name, told) {
+  let inside;
+  try {
+    inside = told(name);
+  } catch {
+    return false; // a keyword, or nothing
+  }
+  try {
+    return !Object.is(inside, vm.runInContext(name, context));
+  } catch {
+    return true;
+  }
 }
 
 // `require` is that of the file which the source is to become.
@@ -166,12 +223,15 @@ async function serve(context) {
 }
 
 async function main() {
-  const { source, language, entry, where } = readFrame(HARNESS);
-  let script;
+  const { source, earlier, language, entry, where } = readFrame(HARNESS);
+  const runs = [];
+  // A promise only if there is something to wait for: each turn of the queue shows in what a candidate does.
+  const fill = (context) => runs.reduce((before, run) => (before ? before.then(() => run(context)) : run(context)), undefined);
   try {
-    script = prepared(source, language);
+    runs.push(...earlier.map((one) => scoped(scriptOf(one, language))), prepared(source, language));
     const context = freshContext(where);
-    script.runInContext(context);
+    const filling = fill(context);
+    if (filling) await filling;
     if (entry && !lookUp(context, entry)) throw new ReferenceError(`${entry} is not defined`);
     writeFrame(HARNESS, { loads: true, error: '' });
   } catch (error) {
@@ -181,7 +241,8 @@ async function main() {
   for (;;) {
     const request = readFrame(HARNESS);
     const context = freshContext(where);
-    script.runInContext(context);
+    const filling = fill(context);
+    if (filling) await filling;
     writeFrame(HARNESS, 'expression' in request ? await observe(context, request.expression) : await serve(context));
   }
 }

@@ -42,7 +42,7 @@ class Program:
         theirs.close()
         link.close()
         where = f"{job['paths'][0]}/{job['files'][0]}" if job["paths"] and job["files"] else ""
-        self.ask({"source": job["source"], "language": job["language"], "entry": job["entry"], "where": where})
+        self.ask({name: job[name] for name in ("source", "earlier", "language", "entry")} | {"where": where})
 
     def ask(self, request: dict[str, Any]) -> None:
         """Send a request.
