@@ -109,6 +109,7 @@ def _exhausting() -> tuple[Attempt, ...]:
         Attempt("memory", _python("memory", many), ended("raised|crashed")),
         Attempt("memory of many processes", _python("memory_of_many", many, limits=patient), ended("crashed")),
         Attempt("system calls", _python("uncounted", _call(*_system_calls())), nothing),
+        Attempt("shared mappings", _python("mappings", many), nothing),
         Attempt("filling the disk", _python("disk", _call(most)), nothing),
         Attempt("output", _python("output", many), ended("too long")),
         Attempt("endless loop", _python("loop", many, after), ended("timed out", "returned")),

@@ -14,6 +14,9 @@ ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives")
 AS_ROOT = ("--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID")
 AS_USER = ("--unshare-user", "--uid", str(NOBODY), "--gid", str(NOBODY))
 WORK = "/tmp"
+NO_MEMORY = ("--ro-bind", "/dev/null", "/dev/zero")
+"""The device maps memory that processes share, which no limit counts; the system call filter cannot tell it."""
+
 OWN = "/opt/maker"
 """Where maker's own part is found inside."""
 
@@ -109,7 +112,7 @@ def arguments(bubblewrap: Bubblewrap, view: View, extra: Sequence[tuple[str, str
     argv += [word for source, target in view.links for word in ("--symlink", source, target)]
     argv += [word for place in view.hidden for word in ("--tmpfs", place)]
     argv += ["--proc", "/proc"] if rights.proc else []
-    argv += ["--dev", "/dev", *_writable(bubblewrap, rights.work_mib), *_bound(extra)]
+    argv += ["--dev", "/dev", *NO_MEMORY, *_writable(bubblewrap, rights.work_mib), *_bound(extra)]
     argv += [word for place in (*view.hidden, "/dev", "/") for word in ("--remount-ro", place)]
     return [*argv, "--chdir", WORK, "--"]
 

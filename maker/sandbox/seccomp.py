@@ -64,13 +64,17 @@ DENIED: dict[str, tuple[int, int]] = {
     "lookup_dcookie": (212, 18),
 }
 CLONE, CLONE3, SOCKET = {X86_64: 56, AARCH64: 220}, 435, {X86_64: 41, AARCH64: 198}
+MMAP = {X86_64: 9, AARCH64: 222}
+MAP_SHARED, MAP_ANONYMOUS = 0x01, 0x20
+"""Both: memory that stays while any part of it is mapped anywhere, and that no process need have resident."""
+
 NEW_NAMESPACES = 0x7E020000
 """CLONE_NEW* of mount, cgroup, uts, ipc, user, pid and net."""
 FAMILIES = (1, 2, 10)
 """Unix, IPv4, IPv6. Others, vsock among them, may reach past the network namespace."""
 
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-NUMBER_AT, ARCHITECTURE_AT, FIRST_ARGUMENT_AT = 0, 4, 16
+NUMBER_AT, ARCHITECTURE_AT, FIRST_ARGUMENT_AT, FOURTH_ARGUMENT_AT = 0, 4, 16, 40
 ALLOW, KILL, REFUSE = 0x7FFF0000, 0x80000000, 0x00050000
 X32_BIT = 0x40000000
 
@@ -98,6 +102,9 @@ def program(machine: str) -> bytes | None:
     rules += _if(EQUAL, CLONE3, [_step(RETURN, REFUSE | errno.ENOSYS)], [])
     new = _if(ANY_BIT, NEW_NAMESPACES, [_step(RETURN, REFUSE | errno.EPERM)], [_step(RETURN, ALLOW)])
     rules += _if(EQUAL, CLONE[architecture], [_step(LOAD, FIRST_ARGUMENT_AT), *new], [])
+    both = _if(ANY_BIT, MAP_SHARED, [_step(RETURN, REFUSE | errno.EPERM)], [])
+    mapped = _if(ANY_BIT, MAP_ANONYMOUS, [*both, _step(RETURN, ALLOW)], [_step(RETURN, ALLOW)])
+    rules += _if(EQUAL, MMAP[architecture], [_step(LOAD, FOURTH_ARGUMENT_AT), *mapped], [])
     known = [step for family in FAMILIES for step in _if(EQUAL, family, [_step(RETURN, ALLOW)], [])]
     sockets = [_step(LOAD, FIRST_ARGUMENT_AT), *known, _step(RETURN, REFUSE | errno.EAFNOSUPPORT)]
     rules += _if(EQUAL, SOCKET[architecture], sockets, [])

@@ -86,11 +86,11 @@ def without(option: str, words: int) -> Callable[[list[str]], list[str]]:
     return change
 
 
-def adding(*words: str) -> Callable[[list[str]], list[str]]:
+def adding(*words: str, before: str = "--dev") -> Callable[[list[str]], list[str]]:
     """Make one more mount, or what else the words say, before the root becomes read-only."""
 
     def change(argv: list[str]) -> list[str]:
-        at = argv.index("--dev")
+        at = argv.index(before)
         return [*argv[:at], *words, *argv[at:]]
 
     return change
@@ -102,6 +102,8 @@ def adding(*words: str) -> Callable[[list[str]], list[str]]:
         ("network", without("--unshare-net", 1)),
         ("other socket families", without("--seccomp", 2)),
         ("system calls", without("--seccomp", 2)),
+        ("shared mappings", without("--seccomp", 2)),
+        ("shared mappings", adding("--dev-bind", "/dev/zero", "/dev/zero", before="--remount-ro")),
         ("filling the disk", without("--size", 2)),
         ("reading outside", adding("--ro-bind", "/etc", "/etc")),
         ("the system's directories", adding("--tmpfs", "/var")),

@@ -70,6 +70,13 @@ def test_an_old_bubblewrap_gives_nothing_to_write_to() -> None:
     assert ("--tmpfs", "/tmp") not in pairs(argv)
 
 
+def test_the_device_that_is_memory_is_covered() -> None:
+    argv = made()
+    at = argv.index("/dev/zero")
+    assert argv.index("--dev") < at < argv.index("--remount-ro")
+    assert argv[at - 2 : at] == ["--ro-bind", "/dev/null"]
+
+
 def test_proc_can_be_left_out() -> None:
     assert ("--proc", "/proc") in pairs(made())
     assert "--proc" not in made(proc=False)

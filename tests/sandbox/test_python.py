@@ -169,6 +169,59 @@ def test_a_step_may_import_from_the_future_behind_another(sandbox: Sandbox) -> N
     assert texts(evidence) == ["5.0"], evidence.load_error
 
 
+PARALLEL = """
+import mmap, multiprocessing, os
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import Array, Lock, Pool, Process, Queue, Value, shared_memory
+
+def square(x): return x * x
+def add(total, items, lock):
+    with lock: total.value += sum(items); items[0] += 1
+
+def pooled(): 
+    with Pool(4) as pool: return pool.map(square, range(5))
+def executed():
+    with ProcessPoolExecutor(3) as pool: return list(pool.map(square, range(4)))
+def counted():
+    total, items, lock = Value("i", 0), Array("i", [1, 2]), Lock()
+    workers = [Process(target=add, args=(total, items, lock)) for _ in range(3)]
+    for one in workers: one.start()
+    for one in workers: one.join()
+    return total.value, list(items)
+def queued():
+    queue = Queue()
+    Process(target=queue.put, args=([1],)).start()
+    return queue.get()
+def shared():
+    block = shared_memory.SharedMemory(create=True, size=6 << 20)
+    def fill(at): block.buf[at :: 4] = bytes([at]) * (len(block.buf) // 4)
+    workers = [multiprocessing.get_context("fork").Process(target=fill, args=(at,)) for at in range(4)]
+    for one in workers: one.start()
+    for one in workers: one.join()
+    seen = bytes(block.buf[:4])
+    block.close(); block.unlink()
+    return seen
+def private():
+    with mmap.mmap(-1, 4096, mmap.MAP_PRIVATE) as page: page[:2] = b"hi"; return page[:2]
+def by_file():
+    with open("/tmp/file", "w+b") as file:
+        file.truncate(4096)
+        page = mmap.mmap(file.fileno(), 4096)
+        if os.fork() == 0: page[:2] = b"ok"; os._exit(0)
+        os.wait()
+        return page[:2]
+"""
+
+
+def test_programs_of_several_processes_run_within_the_limits(attempt: Try) -> None:
+    calls = ("pooled()", "executed()", "counted()", "queued()", "shared()", "private()", "by_file()")
+    evidence = attempt(PARALLEL, *calls, input_s=5.0, total_s=30.0, file_mib=16)
+    assert texts(evidence) == [
+        *("[0, 1, 4, 9, 16]", "[0, 1, 4, 9]", "(12, [4, 2])", "[1]"),
+        *(r"b'\x00\x01\x02\x03'", "b'hi'", "b'ok'"),
+    ], evidence.observations
+
+
 def test_one_input_does_not_see_what_another_did(attempt: Try) -> None:
     source = (
         "import sys\nseen = []\ndef solve(x, kept=[]):\n    seen.append(x); kept.append(x)\n    return seen + kept\n"

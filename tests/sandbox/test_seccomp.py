@@ -8,12 +8,12 @@ from maker.sandbox.seccomp import AARCH64, ALLOW, ARCHITECTURES, KILL, REFUSE, X
 MACHINES = list(ARCHITECTURES)
 
 
-def verdict(machine: str, number: int, argument: int = 0, architecture: int | None = None) -> int:
+def verdict(machine: str, number: int, argument: int = 0, architecture: int | None = None, *, fourth: int = 0) -> int:
     """What the filter answers: a small machine for the classic BPF instructions it uses."""
     code = program(machine)
     assert code is not None
     steps = [struct.unpack_from("=HBBI", code, at) for at in range(0, len(code), 8)]
-    data = {0: number, 4: ARCHITECTURES[machine] if architecture is None else architecture, 16: argument}
+    data = {0: number, 4: ARCHITECTURES[machine] if architecture is None else architecture, 16: argument, 40: fourth}
     at = loaded = 0
     while True:
         operation, yes, no, value = steps[at]
@@ -52,6 +52,15 @@ def test_arguments_decide_where_they_must(machine: str, clone: int, socket: int)
     assert verdict(machine, 435) == REFUSE | errno.ENOSYS
     assert {verdict(machine, socket, family) for family in (1, 2, 10)} == {ALLOW}
     assert {verdict(machine, socket, family) for family in (0, 3, 16, 17, 40)} == {REFUSE | errno.EAFNOSUPPORT}
+
+
+@pytest.mark.parametrize(("machine", "mmap"), [("x86_64", 9), ("aarch64", 222)])
+def test_memory_is_mapped_for_one_process_and_files_for_many(machine: str, mmap: int) -> None:
+    shared, private, validated, anonymous, fixed = 0x01, 0x02, 0x03, 0x20, 0x10
+    allowed = (private | anonymous, private | anonymous | fixed, shared, validated, private)
+    assert {verdict(machine, mmap, fourth=flags) for flags in allowed} == {ALLOW}
+    refused = (shared | anonymous, validated | anonymous, shared | anonymous | fixed)
+    assert {verdict(machine, mmap, fourth=flags) for flags in refused} == {REFUSE | errno.EPERM}
 
 
 def test_other_architectures_calls_kill() -> None:
