@@ -17,7 +17,7 @@ from maker.chat.types import ChatRequest, Completion, FinishReason, ToolCall
 from maker.config import Mode
 from maker.pipeline.calls_reading import only_reads, plain
 from maker.pipeline.calls_schema import Check, check, fault
-from maker.pipeline.redflag import Code, canonical
+from maker.pipeline.redflag import marked_docstrings
 from maker.pipeline.values import Candidate
 
 FINAL_TEXT = "final text"
@@ -25,9 +25,11 @@ FINAL_TEXT = "final text"
 
 PATH_KEYS = frozenset(("path", "filepath", "dirpath", "file", "directory", "dir", "cwd", "workdir", "absolutepath"))
 TALKING_KEYS = frozenset(("description", "explanation", "reason", "justification", "thought", "taskprogress"))
-"""Arguments that only tell people what a call is for: no two turns say it in the same words."""
+"""Arguments that only tell people what a call is for: no two turns say it in the same words. In a call that nothing
+else describes, as in `create_issue(title, description)`, they are what it does."""
 CONTENT_KEYS = frozenset(("content", "contents", "filetext"))
 TELLING_KEYS = (*sorted(PATH_KEYS), "command", "cmd", "pattern", "query", "url", "name")
+ACTING_KEYS = PATH_KEYS | {"command", "cmd", "script", "code", "patch", "diff", "input", "pattern", "query", "url"}
 SHOWN_VALUE = 60
 
 
@@ -146,7 +148,8 @@ def _canonical(arguments: Any) -> Any:
     """The arguments of one call with paths and files in one form each, and without what is said beside them."""
     if not isinstance(arguments, dict):
         return arguments
-    arguments = {key: value for key, value in arguments.items() if plain(key) not in TALKING_KEYS} or arguments
+    if any(plain(key) in ACTING_KEYS for key in arguments):
+        arguments = {key: value for key, value in arguments.items() if plain(key) not in TALKING_KEYS}
     paths = [value for key, value in arguments.items() if plain(key) in PATH_KEYS and isinstance(value, str)]
     python = any(path.strip().endswith(".py") for path in paths)
     return {key: _value(plain(key), value, python=python) for key, value in arguments.items()}
@@ -161,11 +164,14 @@ def _value(key: str, value: Any, *, python: bool) -> Any:
 
 
 def _content(text: str, *, python: bool) -> str:
-    """A file: by what it parses to where it is Python, else without the white space at the ends of its lines."""
+    """A file: by what it parses to where it is Python, else without the white space at the ends of its lines.
+
+    Whether there is a docstring counts, as what it says does not, and so does the line that says what runs the file.
+    """
     if python:
         try:
-            ast.parse(text)
-            return canonical(Code(text, "python"))
+            tree = marked_docstrings(ast.parse(text))
+            return text.partition("\n")[0].rstrip() * text.startswith("#!") + ast.dump(tree)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             pass
     return "\n".join(line.rstrip() for line in text.splitlines()).rstrip("\n")

@@ -33,6 +33,7 @@ NO_CODE = frozenset(("", "text", "txt", "plain", "plaintext", "output", "console
 """Languages of blocks that stand beside code more often than they are what was asked for."""
 TELLING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Assign, ast.Call)
 """What bare text must have one of to be taken for Python."""
+Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 FILLED_IN = re.compile(r"\b(abstractmethod|overload|Protocol|ABC)\b")
 """What marks functions that are stubs on purpose."""
 REPEATED_LINES = 12
@@ -176,13 +177,22 @@ def canonical(code: Code) -> str:
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body:
-            first = node.body[0]
-            if (
-                isinstance(first, ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and isinstance(first.value.value, str)
-            ):
-                node.body = node.body[1:] or [ast.Pass()]
+    for node, _ in _docstrings(tree):
+        node.body = node.body[1:] or [ast.Pass()]
     return tree
+
+
+def marked_docstrings(tree: ast.Module) -> ast.Module:
+    """The tree, in which all docstrings say the same."""
+    for _, said in _docstrings(tree):
+        said.value = ""
+    return tree
+
+
+def _docstrings(tree: ast.Module) -> Iterator[tuple[Documented, ast.Constant]]:
+    """What has a docstring, and that."""
+    for node in ast.walk(tree):
+        first = node.body[0] if isinstance(node, Documented) and node.body else None
+        said = first.value if isinstance(first, ast.Expr) else None
+        if isinstance(node, Documented) and isinstance(said, ast.Constant) and isinstance(said.value, str):
+            yield node, said

@@ -113,6 +113,26 @@ def test_what_a_call_says_of_itself_does_not_divide_the_vote() -> None:
     assert turn.waves == [1, 1]
 
 
+@pytest.mark.parametrize(
+    ("name", "one", "other"),
+    [
+        ("create_issue", {"title": "Login", "description": "TODO"}, {"title": "Login", "description": "Fails: 500"}),
+        ("close_issue", {"id": "1", "reason": "completed"}, {"id": "1", "reason": "not planned"}),
+        ("write_file", {"path": "a.py", "content": "x = 1\n"}, {"path": "a.py", "content": '"""X."""\nx = 1\n'}),
+        ("write_file", {"path": "a.py", "content": "x = 1\n"}, {"path": "a.py", "content": "#!/bin/x\nx = 1\n"}),
+    ],
+)
+def test_what_is_all_that_a_call_says_counts(name: str, one: dict[str, Any], other: dict[str, Any]) -> None:
+    first, second = called((name, one)), called((name, other))
+    turn = Agent([first, second, first, first], reviewer=[ACCEPTED], tools=[tool(name, *one)]).turn()
+    assert sorted(turn.step.vote.votes.values()) == [1, 3]
+
+
+def test_what_a_docstring_says_does_not_divide_the_vote() -> None:
+    turn = Agent([writes("a.py", '"""X."""\nx = 1\n'), writes("a.py", '"""Y."""\nx = 1\n')], reviewer=[ACCEPTED]).turn()
+    assert turn.waves == [1, 1]
+
+
 FLAGGED = [
     (called(("delete_all", {})), "unknown tool delete_all"),
     (called(("write_file", '{"path": "a.py"')), "arguments of write_file are not a JSON object"),
