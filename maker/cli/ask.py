@@ -92,7 +92,8 @@ class Answer:
     """Adds the chunks up, and prints them as they come unless told to be quiet."""
 
     def __init__(self, mode: ModeName, *, quiet: bool) -> None:
-        self._seen: Json = {"mode": mode, "text": "", "reasoning": "", "finish_reason": None, "usage": None}
+        self._seen: Json = {"mode": mode, "text": "", "reasoning": "", "finish_reason": None}
+        self._seen |= {"usage": None, "maker": None}
         self._quiet = quiet
         self._out = sys.stdout
         # Bytes for a program, but a terminal must not obey what a model writes.
@@ -101,7 +102,8 @@ class Answer:
 
     def add(self, chunk: Json) -> None:
         """Take one chunk in."""
-        self._seen["usage"] = chunk.get("usage") or self._seen["usage"]
+        for name in ("usage", "maker"):
+            self._seen[name] = chunk.get(name) or self._seen[name]
         for choice in chunk.get("choices", [])[:1]:
             delta = choice.get("delta") or {}
             self._seen["finish_reason"] = choice.get("finish_reason") or self._seen["finish_reason"]
@@ -113,13 +115,15 @@ class Answer:
                 self._seen["text"] += text
 
     def end(self) -> None:
-        """Close the last line, and say so where the answer stopped at its limit."""
+        """Close the last line, and say so where the answer stopped at its limit, or was nobody's vote."""
         if self._quiet:
             return
         if self._seen["text"] and not self._seen["text"].endswith("\n"):
             click.echo()
         if self._seen["finish_reason"] == "length":
             self._err.print("(the answer reached its limit of tokens)", style="dim")
+        if self._seen["maker"] and not self._seen["maker"]["steps"]:
+            self._err.print("(taken for a question: answered by the coder alone, without a vote)", style="dim")
 
     def as_json(self) -> Json:
         """What `--json` prints."""

@@ -88,8 +88,22 @@ def test_json_is_one_object_with_everything(orchestrator: Orchestrator, maker: T
         "reasoning": "hmm",
         "finish_reason": "stop",
         "usage": {"prompt_tokens": 3, "completion_tokens": 2},
+        "maker": None,
     }
     assert orchestrator.asked[0]["max_tokens"] == 9
+
+
+@pytest.mark.parametrize(("steps", "said"), [([], "without a vote"), ([{"title": "Write f"}], "")])
+def test_an_answer_that_nobody_voted_on_is_called_one(
+    orchestrator: Orchestrator, maker: Terminal, steps: list[object], said: str
+) -> None:
+    told = json.dumps({"choices": [], "maker": {"run": "run-1", "steps": steps}}).encode()
+    orchestrator.pieces = [chunk(content="Hello"), FINISH, b"data: " + told + b"\n\n", DONE]
+    code, out, err = maker("ask", "why")
+    assert (code, out) == (0, "Hello\n")
+    assert said in err and bool(err) == bool(said)
+    _, out, _ = maker("ask", "--json", "why")
+    assert json.loads(out)["maker"] == {"run": "run-1", "steps": steps}
 
 
 def test_a_dash_reads_standard_input(
