@@ -157,9 +157,13 @@ def behaviour_flags(evidence: Evidence) -> tuple[str, ...]:
 
 
 def example_flags(evidence: Evidence, inputs: tuple[Input, ...], own: Container[str]) -> tuple[str, ...]:
-    """The examples that the user gave are the one thing known to be right: what fails one is not what was asked for."""
+    """The examples that the user gave are the one thing known to be right: what fails one is not what was asked for.
+
+    One for which there was no time left is not failed.
+    """
     ran = zip(inputs, evidence.observations, strict=True)
-    failed = any(isinstance(item, Check) and item.code in own and seen.kind != "passed" for item, seen in ran)
+    good = ("passed", "timed out")
+    failed = any(isinstance(item, Check) and item.code in own and seen.kind not in good for item, seen in ran)
     return (UNLIKE,) if failed else ()
 
 

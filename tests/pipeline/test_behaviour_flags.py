@@ -2,8 +2,8 @@
 
 import pytest
 
-from maker.pipeline.candidates import behaviour_flags
-from maker.sandbox.values import Evidence, Kind, Observation
+from maker.pipeline.candidates import behaviour_flags, example_flags
+from maker.sandbox.values import Call, Check, Evidence, Kind, Observation
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,12 @@ from maker.sandbox.values import Evidence, Kind, Observation
 def test_who_never_returns_anything_does_not_vote(kinds: tuple[Kind, ...], flagged: bool) -> None:
     evidence = Evidence(True, tuple(Observation(kind) for kind in kinds))
     assert behaviour_flags(evidence) == (("raises on every input",) if flagged else ())
+
+
+@pytest.mark.parametrize(
+    ("kind", "flagged"), [("failed", True), ("raised", True), ("passed", False), ("timed out", False)]
+)
+def test_an_example_that_was_reached_and_not_passed_is_failed(kind: Kind, flagged: bool) -> None:
+    inputs = (Call("f(1)"), Check("assert f(2) == 4"), Check("assert f(3) == 1"))
+    evidence = Evidence(True, (Observation("returned", "1"), Observation(kind), Observation("failed")))
+    assert bool(example_flags(evidence, inputs, {"assert f(2) == 4"})) == flagged
