@@ -7,7 +7,8 @@ servers that have nothing else to say serve them to a real `maker serve orchestr
 them: candidates in waves, the tests as one reply. `maker eval run` then measures what low mode answers. Next to it
 stands what the rule of `maker eval select` chooses from the very same draws: what the stack loses is the difference.
 
-The margin k is above N, so that no vote is decided early: every draw is chosen from by score, as in `eval select`.
+The margin k is N, so that no vote is decided early: every draw is chosen from by score, as in `eval select`; where all
+N do the same it is the first of them.
 Ends with 1 where the two are more than `--bar` points apart.
 """
 
@@ -145,7 +146,7 @@ def find(draws: Mapping[tuple[str, int], Draw], prompt: str) -> Draw:
 async def orchestrator(home: Home, replayers: Mapping[str, Replayer], n: int, max_inputs: int) -> AsyncIterator[None]:
     """A real low-mode orchestrator over the replayers."""
     roles = "".join(f'[roles.{role}]\nurls = ["{server.url}"]\n' for role, server in replayers.items())
-    mode = f"[modes.low]\nk = {n + 1}\nmax_candidates = {n}\nmax_rounds = 0\nmax_inputs = {max_inputs}\n"
+    mode = f"[modes.low]\nk = {n}\nmax_candidates = {n}\nmax_rounds = 0\nmax_inputs = {max_inputs}\n"
     config = write_toml(home, f"{roles}{mode}[phoenix]\nenabled = false\n[redis]\nenabled = false\n")
     home.api_key.write_text("replay-replay-replay\n", encoding="ascii")
     home.run.mkdir(exist_ok=True)
@@ -257,7 +258,7 @@ def compared(live: Mapping[str, bool], rules: Mapping[str, Mapping[str, float]])
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Recorded samples (.jsonl or .jsonl.gz).")
 @click.option("--cache", type=click.Path(path_type=Path), help="What eval select keeps; MAKER_HOME/eval by default.")
-@click.option("--n", type=click.IntRange(1, 64), default=5, show_default=True, help="Candidates, and tests' replies.")
+@click.option("--n", type=click.IntRange(1, 20), default=5, show_default=True, help="Candidates, and tests' replies.")
 @click.option("--draws", type=click.IntRange(1), default=1, show_default=True, help="Draws from each problem.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the draws.")
 @click.option("--limit", type=click.IntRange(1), help="Problems at most, the first ones.")

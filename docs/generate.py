@@ -38,7 +38,8 @@ CONFIGURATION_HEAD = """\
 
 Everything that `maker.toml` can say; made from `maker/settings.py` by `docs/generate.py`. The file is in `MAKER_HOME`,
 `~/.maker` unless that variable is set. What is left out has the default; without a default, the profile decides.
-An unknown key is an error that names the keys there are.
+An unknown key is an error that names the keys there are. So is a value of another type: `"8002"` and `true` are no
+integers.
 
 `maker config show` prints what is in force, `maker config validate` checks the file, `maker restart` makes what runs
 follow it.

@@ -163,8 +163,9 @@ def _sentence(file: Path, item: Mapping[str, object]) -> str:
     if item["type"] == "value_error":
         return f"{file}: {key}: {str(item['msg']).removeprefix('Value error, ')}"
     got = item.get("input")
+    said = str(got).lower() if isinstance(got, bool) else repr(got)
     message = str(item["msg"]).removeprefix("Input should be ").replace("a valid tuple", "a list")
-    return f"{file}: {key}: is {got!r}; allowed: {message}"
+    return f"{file}: {key}: is {said}; allowed: {message}"
 
 
 def _allowed(path: list[str]) -> list[str]:

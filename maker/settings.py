@@ -1,8 +1,9 @@
 """What maker.toml can say: frozen typed sections, each setting with its default, its limits and its meaning."""
 
-from typing import Literal, get_args
+import re
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from maker.home import Home
 
@@ -16,10 +17,23 @@ TARGETS: tuple[Target, ...] = get_args(Target)
 ROLES: tuple[RoleName, ...] = get_args(RoleName)
 
 
-class Section(BaseModel):
-    """Base of every section: immutable, and unknown keys are errors."""
+def _address(url: str) -> str:
+    """The URL without a slash at its end."""
+    if not re.fullmatch(r"https?://[^\s/]\S*?/v1/?", url):
+        raise ValueError(f"is {url!r}; allowed: an address that begins with http:// or https:// and ends in /v1")
+    return url.rstrip("/")
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+Url = Annotated[str, AfterValidator(_address)]
+Texts = Annotated[tuple[str, ...], Field(strict=False)]
+"""TOML gives lists, which a strict tuple refuses."""
+Urls = Annotated[tuple[Url, ...], Field(strict=False)]
+
+
+class Section(BaseModel):
+    """Base of every section: immutable; unknown keys are errors, and so is a value of another type than its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, strict=True, allow_inf_nan=False)
 
 
 class Ports(Section):
@@ -54,7 +68,7 @@ class Role(Section):
     """One role's model server. What is left out comes from the profile."""
 
     model: str | None = Field(None, description="GGUF file; relative to MAKER_HOME/models.")
-    urls: tuple[str, ...] = Field(
+    urls: Urls = Field(
         (),
         description="OpenAI-compatible servers to use instead of one that maker starts (each ends in /v1).",
     )
@@ -83,7 +97,9 @@ class Mode(Section):
 
     temperature: float = Field(0.8, ge=0, le=2, description="Sampling temperature where the client sends none.")
     max_tokens: int = Field(4096, ge=1, description="Longest answer in tokens.")
-    k: int = Field(2, ge=1, le=20, description="Lead over every other behaviour that decides a vote.")
+    k: int = Field(
+        2, ge=1, le=20, description="Lead over every other behaviour that decides a vote; at most max_candidates."
+    )
     max_candidates: int = Field(8, ge=1, le=64, description="Candidates for one step and round at most.")
     diversity: float = Field(
         0, ge=0, le=1, description="Share of a vote's later waves that gpt-oss writes, where it runs, not the coder."
@@ -91,7 +107,7 @@ class Mode(Section):
     max_rounds: int = Field(2, ge=0, le=5, description="Revisions after a validator's refusal.")
     max_steps: int = Field(6, ge=1, le=50, description="Steps of a plan at most.")
     max_inputs: int = Field(8, ge=0, le=64, description="Calls, and checks, that candidates are run on, at most each.")
-    read_only_tools: tuple[str, ...] = Field(
+    read_only_tools: Texts = Field(
         (), description="Tools of agents that change nothing, besides those maker knows: called without a vote."
     )
     max_context: int = Field(
@@ -111,6 +127,17 @@ class Modes(Section):
     high: Mode = Mode()
     low: Mode = Mode()
 
+    @field_validator("high", "low")
+    @classmethod
+    def _can_decide(cls, mode: Mode) -> Mode:
+        """Refuse a lead that no vote can reach; a request's own budget may ask for it, and gets the best there is."""
+        if mode.k > mode.max_candidates:
+            raise ValueError(
+                f"k is {mode.k} and max_candidates {mode.max_candidates}, so that no vote could be decided; "
+                "allowed: k up to max_candidates"
+            )
+        return mode
+
 
 class Sandbox(Section):
     """Where candidates are run, so that what they do is voted on. Tests of `maker eval` are run in any case."""
@@ -121,7 +148,7 @@ class Sandbox(Section):
 class Server(Section):
     """The HTTP interface of both orchestrators and of mcp."""
 
-    allowed_origins: tuple[str, ...] = Field((), description="Browser origins that may call; none by default.")
+    allowed_origins: Texts = Field((), description="Browser origins that may call; none by default.")
     api_key: str | None = Field(None, min_length=8, description="Key that clients must send; none by default.")
     max_body_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="Longest request body.")
     max_requests: int = Field(64, ge=1, description="Requests one orchestrator works on or queues at once.")
@@ -153,7 +180,7 @@ class Phoenix(Section):
 class Outside(Section):
     """A server that maker does not start, for what its own models do not do."""
 
-    url: str | None = Field(None, pattern=r"^https?://", description="OpenAI-compatible server; ends in /v1.")
+    url: Url | None = Field(None, description="OpenAI-compatible server; ends in /v1.")
     model: str | None = Field(None, description="The id to ask it for; the client's own where left out.")
     api_key: str | None = Field(None, description="Key that the server asks for, if it does.")
 

@@ -56,12 +56,37 @@ def test_a_role_with_a_hyphen_is_found_by_its_name() -> None:
         ("home = '/tmp'", ["home", "MAKER_HOME"]),
         ("[ports]\ncoder = 8001", ["ports: 8001 is given to planner and to coder"]),
         ("[roles.coder]\nurls = 'x'", ["roles.coder.urls", "a list"]),
+        ("[modes.low]\nk = true", ["modes.low.k: is true; allowed: a valid integer"]),
+        ("[modes.low]\nk = 2.0", ["modes.low.k: is 2.0; allowed: a valid integer"]),
+        ("[modes.low]\ntemperature = '0.5'", ["modes.low.temperature: is '0.5'; allowed: a valid number"]),
+        ("[modes.low]\nwall_clock_s = true", ["modes.low.wall_clock_s: is true; allowed: a valid number"]),
+        ("[modes.low]\nwall_clock_s = inf", ["modes.low.wall_clock_s: is inf; allowed: a finite number"]),
+        ("[sandbox]\nenabled = 'off'", ["sandbox.enabled: is 'off'; allowed: a valid boolean"]),
+        ("[phoenix]\nenabled = 0", ["phoenix.enabled: is 0; allowed: a valid boolean"]),
+        ("[ports]\ncoder = '8002'", ["ports.coder: is '8002'; allowed: a valid integer"]),
+        ("port_offset = '5'", ["port_offset: is '5'; allowed: a valid integer"]),
+        ("[roles.coder]\nmodel = 3", ["roles.coder.model: is 3; allowed: a valid string"]),
+        ("[server]\nallowed_origins = [1]", ["server.allowed_origins.0: is 1; allowed: a valid string"]),
+        ("[modes.high]\nk = 9", ["modes.high: k is 9 and max_candidates 8", "allowed: k up to max_candidates"]),
+        ("[modes.low]\nmax_candidates = 1", ["modes.low: k is 2 and max_candidates 1"]),
+        ("[roles.coder]\nurls = ['localhost:8002/v1']", ["roles.coder.urls.0: is 'localhost:8002/v1'", "http://"]),
+        ("[roles.coder]\nurls = ['http://a:1/v1', 'http://a:2']", ["roles.coder.urls.1: is 'http://a:2'", "/v1"]),
+        ("[embeddings]\nurl = 'http://a:1'", ["embeddings.url: is 'http://a:1'", "ends in /v1"]),
     ],
 )
 def test_a_mistake_names_file_key_and_what_is_allowed(text: str, parts: list[str]) -> None:
     said = refusal(text)
     for part in parts:
         assert part in said
+
+
+def test_what_toml_can_say_of_a_type_is_taken() -> None:
+    found = read(
+        "[modes.low]\ntemperature = 1\nk = 8\nread_only_tools = ['look']\n"
+        "[roles.coder]\nurls = ['http://a:1/v1', 'https://b/openai/v1/']\n"
+    )
+    assert (found.modes.low.temperature, found.modes.low.k, found.modes.low.read_only_tools) == (1, 8, ("look",))
+    assert found.role("coder").urls == ("http://a:1/v1", "https://b/openai/v1")
 
 
 def test_every_mistake_is_told_at_once() -> None:

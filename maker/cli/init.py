@@ -162,7 +162,14 @@ def _mode_settings(config: Config, earlier: str | None) -> dict[str, dict[str, i
         }
         for name in MODES
     }
-    return {f"modes.{name}": values for name, values in changed.items() if values}
+    return {f"modes.{name}": _decidable(config.mode(name), values) for name, values in changed.items() if values}
+
+
+def _decidable(mode: Mode, values: dict[str, int]) -> dict[str, int]:
+    """The values, without those by which a k or max_candidates of the user's would leave every vote undecided."""
+    if values.get("k", mode.k) <= values.get("max_candidates", mode.max_candidates):
+        return values
+    return {key: value for key, value in values.items() if key not in ("k", "max_candidates")}
 
 
 def _plan(config: Config, missing: list[Path], *, with_phoenix: bool, link: bool) -> None:

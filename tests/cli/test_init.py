@@ -152,3 +152,12 @@ def test_a_profile_that_stays_keeps_the_modes_as_people_set_them(home: Home, mak
     home.toml.write_text('profile = "tiny"\n[modes.high]\nk = 5\n', encoding="utf-8")
     assert maker("init", "--profile", "tiny", *QUIETLY)[0] == 0
     assert home.toml.read_text(encoding="utf-8") == 'profile = "tiny"\n[modes.high]\nk = 5\n'
+
+
+def test_a_candidates_limit_of_the_users_leaves_a_new_profiles_vote_decidable(home: Home, maker: Terminal) -> None:
+    limits = "[modes.high]\nmax_candidates = 2\n[modes.low]\nmax_candidates = 4\n"
+    home.toml.write_text(f'profile = "full"\n{limits}', encoding="utf-8")
+    assert maker("init", "--profile", "tiny", *QUIETLY)[0] == 0
+    modes = configuration.load(home).modes
+    assert [(mode.k, mode.max_candidates) for mode in (modes.high, modes.low)] == [(2, 2), (3, 4)]
+    assert modes.high.max_rounds == TINY_MODES["max_rounds"]

@@ -21,6 +21,11 @@ def test_limits_are_lowered_by_json_or_by_a_list(header: str) -> None:
     assert lowered(MODE, header) == MODE.model_copy(update={"k": 1, "max_candidates": 2})
 
 
+def test_fewer_candidates_than_k_are_a_requests_own_choice() -> None:
+    found = lowered(MODE, "max_candidates=1")
+    assert (found.k, found.max_candidates) == (3, 1)
+
+
 @pytest.mark.parametrize(
     "header", ["k=9", "max_tokens=99999999999999999999999", "wall_clock_s=60.5", '{"max_rounds": 3}']
 )

@@ -141,7 +141,7 @@ def test_a_token_that_never_comes_is_a_timeout(config: Config, monkeypatch: pyte
 def test_a_role_elsewhere_is_ready_when_one_of_its_servers_answers_and_never_gets_our_key(home: Home) -> None:
     config = make_home(home.root, '[roles.coder]\nurls = ["http://one.test/v1", "https://two.test:9/v1/"]')
     place = places(config)["coder"]
-    assert place.embedded == "runs elsewhere: http://one.test/v1, https://two.test:9/v1/"
+    assert place.embedded == "runs elsewhere: http://one.test/v1, https://two.test:9/v1"
     assert "coder" not in processes(config, "all")
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -154,7 +154,7 @@ def test_a_role_elsewhere_is_ready_when_one_of_its_servers_answers_and_never_get
     status = 401
     assert ask(config, place, answer) == READY, "it answers; which key it wants is not for us to know"
     status = 502
-    assert ask(config, place, answer).detail == "http://one.test/v1: slow; https://two.test:9/v1/: HTTP 502"
+    assert ask(config, place, answer).detail == "http://one.test/v1: slow; https://two.test:9/v1: HTTP 502"
 
 
 def test_a_role_with_the_file_of_another_shares_its_server(home: Home) -> None:
