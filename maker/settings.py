@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from maker.home import Home
 
@@ -15,6 +15,7 @@ EngineName = Literal["auto", "llama-server", "xllamacpp", "llama-cpp-python"]
 MODES: tuple[ModeName, ...] = get_args(ModeName)
 TARGETS: tuple[Target, ...] = get_args(Target)
 ROLES: tuple[RoleName, ...] = get_args(RoleName)
+MAX_PORT = 65535
 
 
 def _address(url: str) -> str:
@@ -39,18 +40,18 @@ class Section(BaseModel):
 class Ports(Section):
     """TCP ports before `port_offset` is added; every one is bound to loopback only."""
 
-    preprocessor: int = Field(8000, ge=1, le=65535)
-    planner: int = Field(8001, ge=1, le=65535)
-    coder: int = Field(8002, ge=1, le=65535)
-    reviewer: int = Field(8003, ge=1, le=65535)
-    voter: int = Field(8004, ge=1, le=65535)
-    gpt_oss: int = Field(8005, ge=1, le=65535, alias="gpt-oss")
-    orchestrator_high: int = Field(8080, ge=1, le=65535, alias="orchestrator-high")
-    orchestrator_low: int = Field(8081, ge=1, le=65535, alias="orchestrator-low")
-    mcp: int = Field(9001, ge=1, le=65535)
-    redis: int = Field(6379, ge=1, le=65535)
-    qdrant: int = Field(6333, ge=1, le=65535)
-    phoenix: int = Field(6006, ge=1, le=65535)
+    preprocessor: int = Field(8000, ge=1, le=MAX_PORT)
+    planner: int = Field(8001, ge=1, le=MAX_PORT)
+    coder: int = Field(8002, ge=1, le=MAX_PORT)
+    reviewer: int = Field(8003, ge=1, le=MAX_PORT)
+    voter: int = Field(8004, ge=1, le=MAX_PORT)
+    gpt_oss: int = Field(8005, ge=1, le=MAX_PORT, alias="gpt-oss")
+    orchestrator_high: int = Field(8080, ge=1, le=MAX_PORT, alias="orchestrator-high")
+    orchestrator_low: int = Field(8081, ge=1, le=MAX_PORT, alias="orchestrator-low")
+    mcp: int = Field(9001, ge=1, le=MAX_PORT)
+    redis: int = Field(6379, ge=1, le=MAX_PORT)
+    qdrant: int = Field(6333, ge=1, le=MAX_PORT)
+    phoenix: int = Field(6006, ge=1, le=MAX_PORT)
 
     @model_validator(mode="after")
     def _are_distinct(self) -> "Ports":
@@ -204,6 +205,20 @@ class Config(Section):
     embeddings: Outside = Field(Outside(), description="Who answers /v1/embeddings; a server with an embedding model.")
     rerank: Outside = Field(Outside(), description="Who answers /v1/rerank; a server with a reranking model.")
     home: Home = Field(exclude=True)
+
+    @field_validator("ports")
+    @classmethod
+    def _are_ports(cls, ports: Ports, info: ValidationInfo) -> Ports:
+        """Refuse a port that the offset lifts out of range; it lifts none of the defaults so far."""
+        offset = info.data.get("port_offset", 0)
+        for name, field in Ports.model_fields.items():
+            port, service = getattr(ports, name), field.alias or name
+            if port + offset > MAX_PORT:
+                raise ValueError(
+                    f"{service} is {port}, and with port_offset {offset} that is {port + offset}; "
+                    f"allowed: {MAX_PORT} at most"
+                )
+        return ports
 
     def port(self, service: str) -> int:
         """TCP port of the service with the offset added."""

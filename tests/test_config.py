@@ -8,6 +8,7 @@ import pytest
 from maker import config
 from maker.config import Config, Home
 from maker.errors import ConfigError
+from maker.settings import Ports
 
 HOME = Home(Path("/tmp/maker-home"))
 
@@ -38,6 +39,11 @@ def test_the_offset_moves_every_port() -> None:
     assert (found.port("coder"), found.port("orchestrator-low")) == (9102, 8181)
 
 
+def test_the_greatest_offset_leaves_every_default_a_port() -> None:
+    found = read("port_offset = 50000\n[ports]\ncoder = 15535")
+    assert max(found.port(name) for name in Ports.model_fields) == found.port("coder") == 65535
+
+
 def test_a_role_with_a_hyphen_is_found_by_its_name() -> None:
     assert read("[roles.gpt-oss]\nslots = 3").role("gpt-oss").slots == 3
 
@@ -55,6 +61,11 @@ def test_a_role_with_a_hyphen_is_found_by_its_name() -> None:
         ("profile = ", ["maker.toml", "not valid TOML", "at end of document"]),
         ("home = '/tmp'", ["home", "MAKER_HOME"]),
         ("[ports]\ncoder = 8001", ["ports: 8001 is given to planner and to coder"]),
+        (
+            "port_offset = 21000\n[ports]\ncoder = 60000",
+            ["ports: coder is 60000, and with port_offset 21000 that is 81000; allowed: 65535 at most"],
+        ),
+        ("port_offset = 1\n[ports]\ngpt-oss = 65535", ["ports: gpt-oss is 65535", "65536"]),
         ("[roles.coder]\nurls = 'x'", ["roles.coder.urls", "a list"]),
         ("[modes.low]\nk = true", ["modes.low.k: is true; allowed: a valid integer"]),
         ("[modes.low]\nk = 2.0", ["modes.low.k: is 2.0; allowed: a valid integer"]),
