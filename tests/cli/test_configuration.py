@@ -2,6 +2,7 @@
 
 import json
 
+from maker.catalog import tiny
 from maker.config import Home
 
 from .support import Terminal
@@ -11,6 +12,32 @@ def test_show_is_what_is_in_force(home: Home, maker: Terminal) -> None:
     home.toml.write_text("port_offset = 3\n[roles.coder]\nslots = 8\n", encoding="utf-8")
     lines = maker("config", "show")[1].splitlines()
     assert {"port_offset = 3", "roles.coder.slots = 8", "ports.coder = 8002", 'profile = "tiny"'} <= set(lines)
+
+
+def test_show_has_what_the_profile_gives_each_role(home: Home, maker: Terminal) -> None:
+    home.toml.write_text("[roles.coder]\nslots = 8\n", encoding="utf-8")
+    lines = maker("config", "show")[1].splitlines()
+    assert {
+        f'roles.coder.model = "{home.models}/{tiny.name("coder")}"',
+        'roles.coder.engine = "auto"',
+        "roles.coder.slots = 8",
+        "roles.gpt-oss.slots = 2",
+        "roles.gpt-oss.context = 2048",
+        "roles.gpt-oss.cache_ram_mib = 0",
+        "roles.gpt-oss.threads = 1",
+        "roles.gpt-oss.gpu_layers = 0",
+    } <= set(lines)
+    assert json.loads(maker("config", "show", "--json")[1])["roles"]["voter"]["slots"] == 4
+
+
+def test_show_says_nothing_of_a_file_that_is_not_in_force(home: Home, maker: Terminal) -> None:
+    home.toml.write_text('[roles.coder]\nurls = ["http://127.0.0.1:1/v1"]\ncontext = 8192\n', encoding="utf-8")
+    lines = [line for line in maker("config", "show")[1].splitlines() if line.startswith("roles.coder.")]
+    assert lines == [
+        'roles.coder.urls = ["http://127.0.0.1:1/v1"]',
+        "roles.coder.context = 8192",
+        "roles.coder.trust_template = false",
+    ]
 
 
 def test_show_never_shows_the_key(home: Home, maker: Terminal) -> None:
