@@ -13,6 +13,7 @@ from maker.config import ROLES, Config
 
 PLANNED = ("model", "engine", "slots", "context", "cache_ram_mib", "threads", "gpu_layers")
 """What the profile decides of a role where maker.toml leaves it out."""
+SECTIONS_WITH_KEY = ("server", "embeddings", "rerank")
 
 
 @click.group(
@@ -33,8 +34,9 @@ def config() -> None:
 def show(session: Session, as_json: bool) -> None:
     """Show every setting in force: maker.toml over profile and defaults."""
     values = in_force(session.config())
-    if values["server"]["api_key"]:
-        values["server"]["api_key"] = "(set)"
+    for section in SECTIONS_WITH_KEY:
+        if values[section]["api_key"]:
+            values[section]["api_key"] = "(set)"
     if as_json:
         click.echo(json.dumps(values, indent=2))
         return

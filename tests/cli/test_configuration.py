@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from maker.catalog import tiny
 from maker.config import Home
 
@@ -40,8 +42,9 @@ def test_show_says_nothing_of_a_file_that_is_not_in_force(home: Home, maker: Ter
     ]
 
 
-def test_show_never_shows_the_key(home: Home, maker: Terminal) -> None:
-    home.toml.write_text('[server]\napi_key = "secret-key"\n', encoding="utf-8")
+@pytest.mark.parametrize("section", ["server", "embeddings", "rerank"])
+def test_show_never_shows_a_key(home: Home, maker: Terminal, section: str) -> None:
+    home.toml.write_text(f'[{section}]\napi_key = "secret-key"\n', encoding="utf-8")
     for arguments in ((), ("--json",)):
         out = maker("config", "show", *arguments)[1]
         assert "secret-key" not in out and "(set)" in out
