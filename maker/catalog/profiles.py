@@ -77,6 +77,10 @@ class Profile:
     """What a mode takes, in words, where people know it by a figure; empty to add it up."""
     included: bool = False
     """Whether maker brings the files along."""
+    fills: bool = True
+    """Whether its voter or its coder was trained to fill in the middle, which autocomplete asks for."""
+    edits: bool = True
+    """Whether its coder changes code that is there, and does not only write new code."""
     modes: Mapping[str, int] = field(default_factory=dict)
     """Settings of both modes that `maker init` puts into maker.toml, because these models need them."""
 
@@ -97,6 +101,8 @@ PROFILES: Mapping[str, Profile] = {
         gpu_layers=0,
         figures={},
         included=True,
+        fills=False,
+        edits=False,
         modes=TINY_MODES,
     ),
     "full": Profile(
@@ -167,6 +173,24 @@ def renew(config: Config) -> None:
 def is_own(config: Config, role: RoleName) -> bool:
     """Whether the role is played by the profile's own model, not by one that maker.toml names."""
     return config.role(role).model is None and not config.role(role).urls
+
+
+def fills(config: Config) -> bool:
+    """Whether autocomplete may work: the profile's models can, or one of those it asks is of maker.toml's choosing.
+
+    Raises:
+        ConfigError: there is no such profile.
+    """
+    return _profile(config).fills or not (is_own(config, "voter") and is_own(config, "coder"))
+
+
+def edits(config: Config) -> bool:
+    """Whether the coder may be asked to change code: the profile's can, or it is another.
+
+    Raises:
+        ConfigError: there is no such profile.
+    """
+    return _profile(config).edits or not is_own(config, "coder")
 
 
 def _write(config: Config, report: Callable[[str, int, int], None], *, missing: bool) -> None:

@@ -68,6 +68,7 @@ def set_up(config: Config, chosen: Chosen, say: Say, *, dry_run: bool) -> None:
             say(str(error))
     if not dry_run:
         _for_cli(config, offered, say)
+    changed = False
     for target in targets:
         try:
             outcomes = connecting.connect("continue", [target], config.home, secret=offered.key, write=not dry_run)
@@ -75,6 +76,9 @@ def set_up(config: Config, chosen: Chosen, say: Say, *, dry_run: bool) -> None:
             say(f"could not write {target.path} ({error.strerror or error}); see `maker connect continue --print`")
             continue
         say_outcomes(outcomes, say, hide=offered.key, dry_run=dry_run, quiet=True)
+        changed |= any(outcome.changed for outcome in outcomes)
+    for sentence in continue_dev.left_out(offered) if changed else ():
+        say(sentence)
 
 
 def say_outcomes(

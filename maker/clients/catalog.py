@@ -179,7 +179,10 @@ CLIENTS: Mapping[str, Client] = {
             "continue",
             "Continue",
             _continue,
-            lambda offers: ["the command line: cn --config MAKER_HOME/continue-high.yaml (or -low)"],
+            lambda offers: [
+                "the command line: cn --config MAKER_HOME/continue-high.yaml (or -low)",
+                *continue_dev.left_out(offers),
+            ],
         ),
         Client(
             "vscode",

@@ -17,6 +17,9 @@ Templates = Callable[[str], str]
 """The text of a file of etc/continue/."""
 
 TWIN = ("model", "apiBase")
+ROLES = ("chat", "edit", "apply", "summarize")
+"""What Continue may ask of a mode."""
+NO_EDITS = ("chat", "summarize")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,22 @@ def project_file(root: Path, *, json_in_force: bool) -> Path:
     return root / ".continuerc.json" if json_in_force else root / ".continue" / "configs" / "maker.yaml"
 
 
+def left_out(offers: Offers) -> list[str]:
+    """What Continue could use and is not offered, and why, one sentence each."""
+    said = []
+    if offers.autocomplete is None:
+        said.append(
+            "autocomplete is left out: no model of this profile was trained to fill in the middle; give the voter one "
+            "that was, such as Qwen2.5-Coder, as roles.voter.model in maker.toml, and connect again"
+        )
+    if not offers.edits:
+        said.append(
+            "edit and apply are left out: this profile's coder only writes small functions from scratch; where no "
+            "model has these roles Continue takes the chat model, so do not use them on your files"
+        )
+    return said
+
+
 def for_cli(offer: Offer, offers: Offers, templates: Templates) -> str:
     """A whole file for `cn --config`, which takes the first model it finds: one file for each mode."""
     head = fill(templates("config.yaml"), name=f"maker, {offer.id} mode")
@@ -62,8 +81,8 @@ def for_cli(offer: Offer, offers: Offers, templates: Templates) -> str:
     return "".join(parts)
 
 
-def fill(template: str, **values: str | int | None) -> str:
-    """The template with its values, each as JSON says it; a line whose value is None is left out.
+def fill(template: str, **values: str | int | tuple[str, ...] | None) -> str:
+    """The template with its values, each as JSON says it, or words as a plain list; no line whose value is None.
 
     A key whose lines were all left out is left out too.
 
@@ -77,12 +96,16 @@ def fill(template: str, **values: str | int | None) -> str:
         if any(values.get(name, "") is None for name in names):
             continue
         try:
-            kept.append(string.Template(line).substitute({key: json.dumps(value) for key, value in values.items()}))
+            kept.append(string.Template(line).substitute({key: _said(value) for key, value in values.items()}))
         except (KeyError, ValueError) as error:
             raise ConfigError(f"a template of etc/continue asks for something unknown: {error}") from error
     following = [*kept[1:], ""]
     kept = [line for line, after in zip(kept, following, strict=True) if not _left_alone(line, after)]
     return "\n".join(kept) + "\n"
+
+
+def _said(value: str | int | tuple[str, ...] | None) -> str:
+    return f"[{', '.join(value)}]" if isinstance(value, tuple) else json.dumps(value)
 
 
 def _left_alone(line: str, after: str) -> bool:
@@ -103,8 +126,9 @@ def _yaml_entries(offers: Offers, templates: Templates, project: Project | None)
     entries.extend(
         _listed(offer.id, "models", _chat(offer, offers, templates, project), TWIN) for offer in offers.modes
     )
-    completing = _autocomplete(offers, templates, project)
-    entries.append(_listed(offers.autocomplete.id, "models", completing, ()))
+    if offers.autocomplete is not None:
+        completing = _autocomplete(offers.autocomplete, offers, templates, project)
+        entries.append(_listed(offers.autocomplete.id, "models", completing, ()))
     entries.append(_listed("mcp", "mcpServers", _mcp(offers, templates, project), ("url",)))
     return entries
 
@@ -120,14 +144,14 @@ def _chat(offer: Offer, offers: Offers, templates: Templates, project: Project |
         model=offer.model,
         url=offer.url,
         key=_key(offers, project),
+        roles=ROLES if offers.edits else NO_EDITS,
         context=offer.context,
         max_tokens=offer.max_tokens,
         workspace=project.header if project else None,
     )
 
 
-def _autocomplete(offers: Offers, templates: Templates, project: Project | None) -> str:
-    offer = offers.autocomplete
+def _autocomplete(offer: Offer, offers: Offers, templates: Templates, project: Project | None) -> str:
     return fill(
         templates("autocomplete.yaml"),
         title=offer.title,
@@ -155,8 +179,10 @@ def _json_entries(offers: Offers, project: Project | None) -> list[Entry]:
         Entry(offer.id, ("models",), _json_chat(offer, offers, project), by="title", twin=TWIN)
         for offer in offers.modes
     ]
-    completing = _json_model(offers.autocomplete, offers, project)
-    return [*entries, Entry(offers.autocomplete.id, (), completing, key="tabAutocompleteModel")]
+    if offers.autocomplete is not None:
+        completing = _json_model(offers.autocomplete, offers, project)
+        entries.append(Entry(offers.autocomplete.id, (), completing, key="tabAutocompleteModel"))
+    return entries
 
 
 def _json_chat(offer: Offer, offers: Offers, project: Project | None) -> Value:

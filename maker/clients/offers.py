@@ -37,7 +37,10 @@ class Offers:
     """Everything a client can be connected to."""
 
     modes: tuple[Offer, ...]
-    autocomplete: Offer
+    autocomplete: Offer | None
+    """None where no model was trained on it."""
+    edits: bool
+    """Whether the coder can change code that is there."""
     mcp: str
     key: str | None
     """What the server asks for, if it does."""
@@ -71,7 +74,8 @@ def offers(config: Config) -> Offers:
     )
     return Offers(
         modes=tuple(_mode(config, mode) for mode in MODES),
-        autocomplete=completing,
+        autocomplete=completing if profiles.fills(config) else None,
+        edits=profiles.edits(config),
         mcp=f"http://127.0.0.1:{config.port('mcp')}/mcp",
         key=config.server.api_key,
     )

@@ -48,6 +48,7 @@ def test_connecting_and_disconnecting(home: Home, user: Path, maker: Terminal, c
     assert code == 0 and f"wrote {continue_yaml}; the old one is {continue_yaml}.maker-bak-" in out
     assert f"cn --config {home.root}/continue-high.yaml" in out
     assert "MakerCode - High" in continue_yaml.read_text(encoding="utf-8")
+    assert "\nautocomplete is left out: " in out and "\nedit and apply are left out: " in out
     assert f"continue     Continue     {continue_yaml}" in maker("connect")[1]
     assert maker("connect", "continue")[1].splitlines()[0] == f"{continue_yaml}: nothing to change"
     assert maker("disconnect", "continue")[0] == 0
@@ -117,6 +118,7 @@ def test_init_writes_continues_configuration(home: Home, user: Path, maker: Term
     code, out, _ = maker("init", "--port-offset", "7", *QUIETLY)
     config = user / ".continue" / "config.yaml"
     assert code == 0 and f"wrote {config}" in out
+    assert out.count("autocomplete is left out: ") == 1
     assert "http://127.0.0.1:8087/v1" in config.read_text(encoding="utf-8") and config.stat().st_mode & 0o777 == 0o600
     assert {path.name for path in home.root.glob("continue-*.yaml")} == {"continue-high.yaml", "continue-low.yaml"}
     assert maker("init", *QUIETLY)[1] == f"{home.root} is ready; next: maker start\n"

@@ -39,6 +39,7 @@ def test_continue_gets_both_modes_autocompletion_and_the_tools() -> None:
     for model in (high, low):
         assert model["capabilities"] == ["tool_use"] and model["provider"] == "openai"
         assert model["defaultCompletionOptions"] == {"contextLength": 15360, "maxTokens": 3840}
+        assert model["roles"] == ["chat", "edit", "apply", "summarize"]
         assert "apiKey" not in model and "timeout" not in model["requestOptions"]
     assert (completing["roles"], completing["apiBase"]) == (["autocomplete"], "http://127.0.0.1:8081/v1")
     assert completing["autocompleteOptions"]["modelTimeout"] >= 1000
@@ -47,9 +48,21 @@ def test_continue_gets_both_modes_autocompletion_and_the_tools() -> None:
     assert "requestOptions" not in server
 
 
+def test_continue_gets_nothing_of_the_tiny_profile_that_its_models_cannot_do() -> None:
+    assert [model["roles"] for model in written("continue")["models"]] == [["chat", "summarize"]] * 2
+    assert "tabAutocompleteModel" not in connecting.snippet(targets("continue", "config.json")[0])
+    said = CLIENTS["continue"].hints(offered())
+    assert [one.split(":")[0] for one in said[1:]] == ["autocomplete is left out", "edit and apply are left out"]
+    assert len(CLIENTS["continue"].hints(offered(profile="full"))) == 1
+
+
+def test_what_was_a_plain_list_in_the_template_still_is() -> None:
+    assert "\n    roles: [chat, edit, apply, summarize]\n" in connecting.snippet(targets("continue", profile="full")[0])
+
+
 def test_the_key_goes_where_the_server_asks_for_one() -> None:
     config = written("continue", **KEY)
-    assert [each["apiKey"] for each in (*config["models"], *config["mcpServers"])] == ["secret-key-1"] * 4
+    assert [each["apiKey"] for each in (*config["models"], *config["mcpServers"])] == ["secret-key-1"] * 3
     assert written("vscode", **KEY)[0]["apiKey"] == "secret-key-1"  # type: ignore[index]
     assert written("vscode", 1, **KEY)["servers"]["maker"]["headers"] == {"Authorization": "Bearer secret-key-1"}
     assert written("claude-code", **KEY)["env"]["ANTHROPIC_AUTH_TOKEN"] == "secret-key-1"

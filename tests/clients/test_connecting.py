@@ -74,6 +74,23 @@ def test_what_the_user_changed_meanwhile_stays(user: Path, home: Home) -> None:
     assert path.read_text(encoding="utf-8") == YAML.replace("# mine", "# all mine")
 
 
+@pytest.mark.parametrize("name", ["config.yaml", "config.json"])
+def test_another_profile_adds_what_its_models_can_do_and_takes_away_what_they_cannot(
+    name: str, user: Path, home: Home
+) -> None:
+    path = put(user / ".continue" / name, YAML if name == "config.yaml" else '{\n  "models": []\n}\n')
+    texts = []
+    for profile in ("full", "tiny", "tiny", "full", "tiny"):
+        connecting.connect("continue", targets("continue", user, profile=profile), home)
+        texts.append(path.read_text(encoding="utf-8"))
+    full, tiny = texts[:2]
+    assert "utocomplete" in full and "utocomplete" not in tiny and ("edit, apply" in full) == (name == "config.yaml")
+    assert "edit, apply" not in tiny
+    assert texts == [full, tiny, tiny, full, tiny]
+    connecting.disconnect("continue", targets("continue", user), home)
+    assert path.read_text(encoding="utf-8") == (YAML if name == "config.yaml" else '{\n  "models": []\n}\n')
+
+
 def test_new_models_come_last_so_that_the_users_choice_stays(user: Path, home: Home) -> None:
     path = put(user / ".continue" / "config.yaml", YAML)
     connecting.connect("continue", targets("continue", user), home)

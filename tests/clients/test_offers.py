@@ -34,7 +34,8 @@ def test_a_conversation_that_fits_the_client_fits_every_slot(profile: str) -> No
     for offer in offers(settings).modes:
         assert offer.max_tokens < offer.context < min(plans[role].context for role in ("planner", "coder", "gpt-oss"))
         assert offer.max_tokens <= settings.mode("high").max_tokens
-    assert offers(settings).autocomplete.context == plans["voter"].context
+    completing = offers(settings).autocomplete
+    assert completing is None or completing.context == plans["voter"].context
 
 
 def test_makers_own_prompts_have_room_in_the_full_profiles_slots() -> None:
@@ -50,7 +51,8 @@ def test_the_reviewers_slot_counts_in_high_mode_only() -> None:
 
 
 def test_ports_move_with_the_offset() -> None:
-    offered = offers(config(port_offset=100))
+    offered = offers(config(profile="full", port_offset=100))
+    assert offered.autocomplete is not None
     assert [offer.url for offer in offered.modes] == ["http://127.0.0.1:8180/v1", "http://127.0.0.1:8181/v1"]
     assert (offered.autocomplete.url, offered.mcp) == ("http://127.0.0.1:8181/v1", "http://127.0.0.1:9101/mcp")
 
@@ -63,5 +65,23 @@ def test_a_key_is_offered_only_where_the_server_asks_for_one() -> None:
 
 @pytest.mark.parametrize("word", ["gpt", "o1", "o3", "o4", "claude", "llama", "qwen", "mistral", "codex", "instruct"])
 def test_no_model_has_a_name_that_changes_how_clients_behave(word: str) -> None:
-    offered = offers(config())
+    offered = offers(config(profile="full"))
+    assert offered.autocomplete is not None
     assert all(word not in offer.model for offer in (*offered.modes, offered.autocomplete))
+
+
+@pytest.mark.parametrize(
+    ("settings", "completes", "edits"),
+    [
+        ({"profile": "full"}, True, True),
+        ({"profile": "tiny"}, False, False),
+        ({"roles": {"planner": {"model": "mine.gguf"}}}, False, False),
+        ({"roles": {"voter": {"model": "mine.gguf"}}}, True, False),
+        ({"roles": {"coder": {"urls": ["http://a:1/v1"]}}}, True, True),
+    ],
+)
+def test_only_what_a_model_may_be_able_to_do_is_offered(
+    settings: dict[str, object], completes: bool, edits: bool
+) -> None:
+    offered = offers(config(**settings))
+    assert (offered.autocomplete is not None, offered.edits) == (completes, edits)
