@@ -101,6 +101,13 @@ def test_a_client_that_is_not_connected_is_not_disconnected(home: Home, user: Pa
     assert maker("disconnect", "nosuch")[0] == 2
 
 
+def test_a_missing_client_is_told_in_one_line(maker: Terminal) -> None:
+    code, out, err = maker("disconnect")
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert err.startswith("maker: missing argument ") and "Choose from: continue, vscode, " in err and "\t" not in err
+    assert err.endswith("; see `maker disconnect --help`\n")
+
+
 def test_a_project_is_configured_where_it_is_asked_for(home: Home, user: Path, maker: Terminal) -> None:
     assert maker("connect", "continue", "--project")[0] == 2
     assert maker("connect", "zed", "--project")[0] == 2
