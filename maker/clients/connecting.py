@@ -1,4 +1,4 @@
-"""Connecting and disconnecting clients: each file read, edited as text, recorded and written, one after the other."""
+"""Connecting and disconnecting clients: files read and edited as text, then recorded and written one by one."""
 
 import difflib
 from collections.abc import Iterable, Mapping
@@ -35,11 +35,27 @@ class Outcome:
     """What the user can paste where maker refused."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """One file as it is, and as it is to be."""
+
+    target: Target
+    source: Source
+    edited: Edited
+    before: Written | None
+    """What maker has in it."""
+
+    @property
+    def outcome(self) -> Outcome:
+        return _outcome(self.target.path, self.source, self.edited)
+
+
 def connect(
     client: str, targets: Iterable[Target], home: Home, *, secret: str | None = None, write: bool = True
 ) -> list[Outcome]:
-    """Put maker's entries into every file; with `write` false, only say what would be done.
+    """Put maker's entries into every file, or into none where one cannot be changed safely.
 
+    With `write` false, only say what would be done.
     A file that has `secret` in it afterwards is for its owner alone.
 
     Raises:
@@ -47,11 +63,12 @@ def connect(
         OSError: a file cannot be written.
     """
     if not write:
-        known = record.load(home)
-        return [_connect_one(client, target, known, home, secret, write=False) for target in targets]
+        found = _all_or_none(targets, record.load(home))
+        return [each if isinstance(each, Outcome) else each.outcome for each in found]
     with record.alone(home):
         known = record.load(home)
-        return [_connect_one(client, target, known, home, secret, write=True) for target in targets]
+        found = _all_or_none(targets, known)
+        return [each if isinstance(each, Outcome) else _write(client, each, known, home, secret) for each in found]
 
 
 def disconnect(client: str, targets: Iterable[Target], home: Home, *, write: bool = True) -> list[Outcome]:
@@ -86,27 +103,43 @@ def snippet(target: Target) -> str:
     return edit.connect("", target.syntax, target.entries, ()).text
 
 
-def _connect_one(client: str, target: Target, known: Record, home: Home, secret: str | None, *, write: bool) -> Outcome:
-    path = _key(target.path)
-    before = known.get(path)
+def _all_or_none(targets: Iterable[Target], known: Record) -> list[_Planned | Outcome]:
+    """What is to become of each file: where one has to stay as it is, all do, as they are of little use without it."""
+    planned = [_plan(target, known.get(_key(target.path))) for target in targets]
+    stays = next((each.path for each in planned if isinstance(each, Outcome)), None)
+    if stays is None:
+        return planned
+    why = f"{stays} has to stay as it is, and a client gets all of its files or none"
+    return [each if isinstance(each, Outcome) else _refused(each.target, why) for each in planned]
+
+
+def _plan(target: Target, before: Written | None) -> _Planned | Outcome:
     try:
         source = files.read(target.path)
         edited = edit.connect(source.text, target.syntax, target.entries, before.pieces if before else ())
-        made = before.created if before else source.data is None
-        changed = edited.text != source.text
-        outcome = _outcome(target.path, source, edited)
-        if not write:
-            return outcome
-        if edited.pieces:
-            known[path] = Written(client=client, syntax=_name(target.syntax), created=made, pieces=edited.pieces)
+    except ClientFileError as refusal:
+        return _refused(target, str(refusal))
+    return _Planned(target, source, edited, before)
+
+
+def _write(client: str, planned: _Planned, known: Record, home: Home, secret: str | None) -> Outcome:
+    target, source, edited, before = planned.target, planned.source, planned.edited, planned.before
+    path, made = _key(target.path), before.created if before else source.data is None
+    if edited.pieces:
+        known[path] = Written(client=client, syntax=_name(target.syntax), created=made, pieces=edited.pieces)
+    try:
         # First what will be there, then the file: after a crash in between, nothing of maker's is there unrecorded.
         if known.get(path) != before:
             record.save(home, known)
         private = secret is not None and secret in edited.text
-        backup = files.write(source, edited.text, secret=private) if changed else None
+        backup = files.write(source, edited.text, secret=private) if edited.text != source.text else None
     except ClientFileError as refusal:
-        return Outcome(target.path, refused=str(refusal), snippet=snippet(target))
-    return _with_backup(outcome, backup)
+        return _refused(target, str(refusal))
+    return _with_backup(planned.outcome, backup)
+
+
+def _refused(target: Target, why: str) -> Outcome:
+    return Outcome(target.path, refused=why, snippet=snippet(target))
 
 
 def _disconnect_one(path: str, target: Target | None, known: Record, home: Home, *, write: bool) -> Outcome:

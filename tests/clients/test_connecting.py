@@ -97,6 +97,29 @@ def test_new_models_come_last_so_that_the_users_choice_stays(user: Path, home: H
     assert path.read_text(encoding="utf-8").startswith(YAML)
 
 
+@pytest.mark.parametrize("write", [True, False])
+@pytest.mark.parametrize(
+    ("client", "name", "text"),
+    [
+        ("codex", "config.toml", "model = \n"),
+        ("codex", "maker-low.config.toml", 'model = "mine"\n'),
+        ("vscode", "mcp.json", "{"),
+        ("aider", ".aider.conf.yml", "model: mine\n"),
+    ],
+)
+def test_a_client_gets_all_of_its_files_or_none(
+    client: str, name: str, text: str, write: bool, user: Path, home: Home
+) -> None:
+    wanted = targets(client, user)
+    (bad,) = [target.path for target in wanted if target.path.name == name]
+    put(bad, text)
+    before = files(user)
+    outcomes = connecting.connect(client, wanted, home, write=write)
+    assert files(user) == before and connecting.connected(client, home) == []
+    why = f"{bad} has to stay as it is, and a client gets all of its files or none"
+    assert all(one.snippet and not one.changed and (one.refused == why) == (one.path != bad) for one in outcomes)
+
+
 def test_a_title_that_the_user_changed_is_left_and_not_written_again(user: Path, home: Home) -> None:
     path = put(user / ".continue" / "config.yaml", YAML)
     connecting.connect("continue", targets("continue", user), home)
