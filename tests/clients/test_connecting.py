@@ -120,6 +120,36 @@ def test_a_client_gets_all_of_its_files_or_none(
     assert all(one.snippet and not one.changed and (one.refused == why) == (one.path != bad) for one in outcomes)
 
 
+@pytest.mark.parametrize(
+    ("client", "text", "twice"),
+    [
+        ("claude-code", '{"env": {}, "env": {}}', "'env' is there twice"),
+        ("zed", '{"context_servers": {"maker": 1, "maker": 2}}', "'maker' is there twice"),
+        ("continue", "models: []\nmodels: []\n", "'models' is there twice"),
+    ],
+)
+def test_what_is_there_twice_where_makers_entry_goes_leaves_the_file_alone(
+    client: str, text: str, twice: str, user: Path, home: Home
+) -> None:
+    (target,) = targets(client, user)
+    put(target.path, text)
+    (outcome,) = connecting.connect(client, [target], home)
+    assert outcome.refused == twice
+    assert target.path.read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize(
+    ("client", "text"), [("claude-code", '{"a":1,"a":2}'), ("continue", "name: A\nname: B\nmodels: []\n")]
+)
+def test_what_is_there_twice_elsewhere_stays(client: str, text: str, user: Path, home: Home) -> None:
+    (target,) = targets(client, user)
+    put(target.path, text)
+    (outcome,) = connecting.connect(client, [target], home)
+    assert outcome.changed
+    connecting.disconnect(client, [target], home)
+    assert target.path.read_text(encoding="utf-8") == text
+
+
 def test_a_title_that_the_user_changed_is_left_and_not_written_again(user: Path, home: Home) -> None:
     path = put(user / ".continue" / "config.yaml", YAML)
     connecting.connect("continue", targets("continue", user), home)
