@@ -19,6 +19,7 @@ from maker.chat.types import (
     Usage,
 )
 from maker.config import Mode
+from maker.errors import RequestError
 from maker.models.model import Model
 from maker.pipeline import prompts
 from maker.pipeline.call import call
@@ -30,6 +31,10 @@ from maker.pipeline.work import Work
 TEMPERATURE = 0.0
 """Where the client sends none: what is asked for has one right answer."""
 EXACT: tuple[Purpose, ...] = ("edit", "apply", "prefill")
+NO_EDITS = (
+    "edits are off: the profile's coder was trained to write small functions, not to rewrite code, and would spoil the "
+    "file; give [roles.coder] a model of your own, or run `maker init` with another profile"
+)
 FRAME = (
     *APPLY,
     "This is the prefix of the file:",
@@ -48,10 +53,12 @@ async def utility(work: Work) -> tuple[Completion, ...]:
     """The answer of the one model that suits, delta by delta.
 
     Raises:
-        RequestError: a gap is to be filled, and no model was trained on that.
+        RequestError: a gap is to be filled, or code rewritten, and no model was trained on that.
     """
     asked = work.task.request
     wanted = purpose(asked)
+    if wanted in ("edit", "apply") and not work.tools.edits:
+        raise RequestError(NO_EDITS, code="edits_unsupported")
     async with work.stage("answer"):
         model = await _model(work, wanted)
         request = cheap(asked, work.mode)

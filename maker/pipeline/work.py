@@ -41,6 +41,8 @@ class Tools:
     profile: str = prompts.DEFAULT
     own_coder: bool = False
     """Whether the coder is the profile's own model, which can be held to the profile's grammars."""
+    edits: bool = True
+    """Whether the coder can rewrite code that it is shown."""
     fill: FillSupport = field(default_factory=FillSupport)
     """Which models were found to fill gaps in code."""
     repository: Repository | None = None

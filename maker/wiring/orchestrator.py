@@ -87,6 +87,7 @@ async def open_parts(config: Config, mode: ModeName) -> AsyncIterator[Parts]:
                 trusted,
                 profile=config.profile,
                 own_coder=profiles.is_own(config, "coder"),
+                edits=profiles.edits(config),
                 repository=Repositories(config, http),
                 slot_tokens=min(plan.context for role, plan in plans.items() if role != "preprocessor"),
             ),

@@ -34,7 +34,7 @@ GAP = Fill("x = ", "\n")
 
 
 def play(
-    models: list[ScriptedModel], text: str = TITLE, begun: Any = "", **request: Any
+    models: list[ScriptedModel], text: str = TITLE, begun: Any = "", edits: bool = True, **request: Any
 ) -> tuple[Outcome, list[AnswerDelta]]:
     messages = [{"role": "user", "content": text}, *([{"role": "assistant", "content": begun}] if begun else [])]
     events: list[Event] = []
@@ -46,7 +46,8 @@ def play(
         async def no_sandbox() -> Any:
             raise AssertionError("nothing is run")
 
-        tools = Tools({model.role: model for model in models}, Mode(temperature=0.9, max_tokens=50), no_sandbox)
+        mode = Mode(temperature=0.9, max_tokens=50)
+        tools = Tools({model.role: model for model in models}, mode, no_sandbox, edits=edits)
         task = Task("run-1", "low", ChatRequest(tuple(messages), **request), "utility")
         async with asyncio.timeout(10):
             return await run(task, tools=tools, emit=listen)
@@ -55,6 +56,14 @@ def play(
     for model in models:
         model.assert_done()
     return outcome, [event for event in events if isinstance(event, AnswerDelta)]
+
+
+@pytest.mark.parametrize("text", [APPLY, EDIT, MARKED])
+def test_a_coder_that_cannot_edit_is_not_asked_to(text: str) -> None:
+    """Editors write what comes straight into the file."""
+    with pytest.raises(RequestError, match="edits are off"):
+        play([ScriptedModel("coder", [])], text, edits=False)
+    play([ScriptedModel("coder", ["A title"])], edits=False)
 
 
 def test_a_title_is_the_small_models_and_comes_without_its_thoughts() -> None:

@@ -48,5 +48,6 @@ def test_only_the_profiles_own_coder_is_said_to_be_one(home: Home, text: str, ow
     async def ask() -> None:
         async with open_parts(config, "low") as parts:
             assert parts.tools.own_coder is own
+            assert parts.tools.edits is not own
 
     asyncio.run(asyncio.wait_for(ask(), 30))
