@@ -63,7 +63,7 @@ def left_out(offers: Offers) -> list[str]:
     if not offers.edits:
         said.append(
             "edit and apply are left out: this profile's coder only writes small functions from scratch; where no "
-            "model has these roles Continue takes the chat model, so do not use them on your files"
+            "model has these roles Continue takes the chat model, which is refused with the reason"
         )
     return said
 
