@@ -8,10 +8,11 @@ from werkzeug.exceptions import HTTPException
 from maker.errors import MakerError, ModelNotFound, RequestError
 from maker.guard import ANTHROPIC, App, Guard
 from maker.pipeline.checkpoint import Checkpoints
-from maker.server import errors, health
+from maker.server import errors
 from maker.server.chat import STREAM_HEADERS, Desk
 from maker.server.dialects import anthropic_error
 from maker.server.feed import FeedBody
+from maker.server.health import Health
 from maker.server.inflight import Inflight
 from maker.server.metrics import CONTENT_TYPE, Metrics
 from maker.server.parts import Parts
@@ -31,7 +32,9 @@ def create_app(parts: Parts) -> Quart:
     app.config["MAX_CONTENT_LENGTH"] = parts.limits.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]
     retries = Retries(parts.mode, Checkpoints(parts.store))
-    desk = Desk(parts, Inflight(parts.limits.max_requests), Metrics(parts.mode), retries, health.Degraded(parts))
+    desk = Desk(parts, Inflight(parts.limits.max_requests), Metrics(parts.mode), retries, Health(parts))
+    app.before_serving(desk.health.begin)
+    app.after_serving(desk.health.aclose)
     app.extensions["inflight"] = desk.inflight
     add_routes(app, desk)
     _own_routes(app, desk)
@@ -60,11 +63,11 @@ def _own_routes(app: Quart, desk: Desk) -> None:
 
     @app.get("/health")
     async def alive() -> Response:
-        return jsonify(await health.health(parts, desk.degraded))
+        return jsonify(await desk.health.alive())
 
     @app.get("/ready")
     async def ready() -> tuple[Response, int]:
-        body, status = await health.ready(parts)
+        body, status = await desk.health.ready()
         return jsonify(body), status
 
     @app.get("/metrics")

@@ -4,7 +4,7 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from quart import Request, Response
@@ -25,6 +25,7 @@ from maker.server.dialects import MODEL_IDS, Dialect
 from maker.server.encode import EventEncoder, answer_usage, maker_object
 from maker.server.feed import Feed
 from maker.server.fits import check_fits
+from maker.server.health import Health
 from maker.server.inflight import Inflight
 from maker.server.metrics import Metrics
 from maker.server.parts import Parts
@@ -56,7 +57,7 @@ class Desk:
     inflight: Inflight
     metrics: Metrics
     retries: Retries
-    degraded: Callable[[], Awaitable[dict[str, str]]]
+    health: Health
     feed: Feed = field(default_factory=Feed)
 
     def listen(self, asked: Asked, *more: Emit) -> Emit:
@@ -154,6 +155,7 @@ async def answer(desk: Desk, request: Request, speak: Callable[[object], Dialect
             run_id = f"run-{secrets.token_hex(12)}"
         task = Task(run_id, desk.parts.mode, chat, kind, workspace)
         asked = Asked(task, checkpoint, request.headers.get("traceparent"), dialect, mode)
+        await desk.health.begin()  # what is missing is known by the time that the answer ends
         desk.inflight.check_room()  # last: nothing is awaited between this and being counted
         return await (_streamed if chat.stream else _whole)(desk, asked)
     except BaseException as error:
@@ -186,7 +188,7 @@ async def _streamed(desk: Desk, asked: Asked) -> Response:
     async def work(emit: Emit) -> Outcome:
         async def listen(event: Event) -> None:
             if isinstance(event, RunFinished):
-                encoder.degraded = await desk.degraded()
+                encoder.degraded = await desk.health.degraded()
             await emit(event)
 
         return await desk.work(asked, listen)
@@ -206,7 +208,7 @@ async def _whole(desk: Desk, asked: Asked) -> Response:
     task = asked.task
     with desk.inflight.admit(task.run_id) as ticket:
         outcome = await ticket.run(desk.work(asked))
-    degraded = await desk.degraded()
+    degraded = await desk.health.degraded()
     told = maker_object(outcome, degraded)
     body = asked.dialect.whole(outcome, int(time.time()), answer_usage(outcome), told)
     headers = {"x-maker-run": task.run_id, "x-maker-overhead-ms": f"{outcome.overhead_ms:.2f}"}
