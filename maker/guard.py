@@ -11,6 +11,7 @@ no key is configured: loopback is shared between them.
 import asyncio
 import hmac
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,9 @@ ANTHROPIC = "/v1/messages"
 """Where paths begin whose clients know errors in Anthropic's shape."""
 OPEN_PATHS = frozenset(("/health", "/ready"))
 """Paths that need no key: they say whether maker runs, nothing else."""
+USUAL_HEADERS = "authorization, content-type, x-api-key"
+"""What a page may send if its browser does not ask in a way that can be answered."""
+_HEADER_NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, -]{1,4096}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +77,16 @@ def check(rules: Rules, method: str, path: str, raw_path: bytes, headers: Header
     """
     _check_host(rules, raw_path, headers)
     _check_origin(rules, headers)
+    if is_preflight(method, headers):
+        return  # browsers send no key along; the guard answers it, and no app sees it
     _check_key(rules, path, headers)
     if method in ("POST", "PUT", "PATCH"):
         _check_body(rules, headers)
+
+
+def is_preflight(method: str, headers: Headers) -> bool:
+    """Whether a browser asks on behalf of a page what that page may send."""
+    return method == "OPTIONS" and bool(headers.every("origin"))
 
 
 def _check_host(rules: Rules, raw_path: bytes, headers: Headers) -> None:
@@ -168,16 +179,18 @@ class Guard:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope["headers"])
+        origins = headers.every("origin")
+        if origins and self._rules.allowed_origins.issuperset(origins):
+            send = _with_origin(send, origins[0])
         try:
             check(self._rules, scope["method"], scope["path"], scope.get("raw_path") or b"/", headers)
         except Refused as refusal:
             await _refuse(send, refusal, scope["path"])
             return
-        origin = headers.first("origin")
-        if origin and scope["method"] == "OPTIONS":
-            await _preflight(send, origin)
+        if is_preflight(scope["method"], headers):
+            await _preflight(send, headers.first("access-control-request-headers"))
             return
-        limited = _LimitedBody(self._rules, scope["path"], receive, _with_origin(send, origin) if origin else send)
+        limited = _LimitedBody(self._rules, scope["path"], receive, send)
         await self._app(scope, limited.receive, limited.send)
 
 
@@ -226,25 +239,25 @@ async def _refuse(send: Send, refusal: Refused, path: str) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-async def _preflight(send: Send, origin: str) -> None:
+async def _preflight(send: Send, asked: str) -> None:
+    """Let the page send what it asks for: clients have headers of their own, and none of them opens anything here."""
+    allowed = asked if _HEADER_NAMES.fullmatch(asked) else USUAL_HEADERS
     headers = [
-        *_cors(origin),
         (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
-        (b"access-control-allow-headers", b"authorization, content-type, x-api-key"),
+        (b"access-control-allow-headers", allowed.encode("ascii")),
         (b"access-control-max-age", b"600"),
     ]
     await send({"type": "http.response.start", "status": 204, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
 
 
-def _cors(origin: str) -> list[tuple[bytes, bytes]]:
-    return [(b"access-control-allow-origin", origin.encode("latin-1")), (b"vary", b"Origin")]
-
-
 def _with_origin(send: Send, origin: str) -> Send:
+    """As `send`, with what lets a page of that origin read the answer, whatever it is."""
+    cors = [(b"access-control-allow-origin", origin.encode("latin-1")), (b"vary", b"Origin")]
+
     async def marked(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", ()), *_cors(origin)]}
+            message = {**message, "headers": [*message.get("headers", ()), *cors]}
         await send(message)
 
     return marked

@@ -193,6 +193,46 @@ def test_a_preflight_of_an_allowed_origin_is_answered_without_the_app() -> None:
     assert not exchange.app_ran
 
 
+ASKED = b"authorization,anthropic-version,idempotency-key,mcp-protocol-version,x-maker-workspace,x-stainless-lang"
+PAGE = [(b"Host", b"localhost:8080"), (b"Origin", b"https://ok.example")]
+PAGE_AND_KEY = {"allowed_origins": ["https://ok.example"], "api_key": "sesame-sesame"}
+
+
+def test_a_preflight_is_asked_for_no_key_and_may_send_what_it_asks_for() -> None:
+    exchange = Exchange(PAGE_AND_KEY, [*PAGE, (b"Access-Control-Request-Headers", ASKED)], [b""])
+    start = exchange.run("OPTIONS")
+    assert start["status"] == 204
+    assert dict(start["headers"])[b"access-control-allow-headers"] == ASKED
+    assert not exchange.app_ran
+
+
+@pytest.mark.parametrize("asked", [b"", b"x-evil\x00", b"x: y", b"x\r\ny", b"\xe4", b"x-a, " * 1000])
+def test_what_is_no_list_of_header_names_is_not_said_back(asked: bytes) -> None:
+    exchange = Exchange(PAGE_AND_KEY, [*PAGE, (b"Access-Control-Request-Headers", asked)], [b""])
+    start = exchange.run("OPTIONS")
+    assert dict(start["headers"])[b"access-control-allow-headers"] == guard.USUAL_HEADERS.encode()
+
+
+def test_only_a_preflight_of_an_allowed_origin_needs_no_key() -> None:
+    assert status(KEYED, "OPTIONS", JSON) == 401
+    evil = [(b"Host", b"localhost:8080"), (b"Origin", b"https://evil.test")]
+    assert Exchange(PAGE_AND_KEY, evil, [b""]).run("OPTIONS")["status"] == 403
+
+
+@pytest.mark.parametrize(
+    ("more", "refused"), [((b"Content-Type", b"text/plain"), 415), ((b"Content-Length", b"x"), 400)]
+)
+def test_a_page_of_an_allowed_origin_can_read_why_it_was_refused(more: tuple[bytes, bytes], refused: int) -> None:
+    key = (b"x-api-key", b"sesame-sesame")
+    for headers, expected in (([*PAGE, key, more], refused), ([*PAGE, more], 401)):
+        start = Exchange(PAGE_AND_KEY, headers, [b""]).run()
+        assert start["status"] == expected
+        assert dict(start["headers"])[b"access-control-allow-origin"] == b"https://ok.example"
+    beside = Exchange(PAGE_AND_KEY, [*PAGE, (b"Origin", b"https://evil.test")], [b""]).run()
+    assert beside["status"] == 403
+    assert b"access-control-allow-origin" not in dict(beside["headers"])
+
+
 def test_a_body_without_a_length_is_counted_and_cut_off() -> None:
     headers = [(b"Host", b"localhost:8080"), (b"Content-Type", b"application/json"), (b"Transfer-Encoding", b"chunked")]
     exchange = Exchange({}, headers, [b"x" * 60, b"x" * 60, b"x" * 60])
