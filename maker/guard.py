@@ -9,6 +9,7 @@ no key is configured: loopback is shared between them.
 """
 
 import asyncio
+import contextlib
 import hmac
 import json
 import re
@@ -28,6 +29,9 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 BODY_S = 60.0
 """How long a body may take to come."""
+DISCARDED_S = 5.0
+DISCARDED_BYTES = 64 * 1024 * 1024
+"""How long, and how much of, a body is still read that was refused before it was here whole."""
 ANTHROPIC = "/v1/messages"
 """Where paths begin whose clients know errors in Anthropic's shape."""
 OPEN_PATHS = frozenset(("/health", "/ready"))
@@ -185,7 +189,7 @@ class Guard:
         try:
             check(self._rules, scope["method"], scope["path"], scope.get("raw_path") or b"/", headers)
         except Refused as refusal:
-            await _refuse(send, refusal, scope["path"])
+            await _refuse(send, refusal, scope["path"], receive)
             return
         if is_preflight(scope["method"], headers):
             await _preflight(send, headers.first("access-control-request-headers"))
@@ -217,7 +221,7 @@ class _LimitedBody:
     async def _cut(self, refusal: Refused) -> Message:
         if not self._started:
             self._refused = True
-            await _refuse(self._send, refusal, self._path)
+            await _refuse(self._send, refusal, self._path, self._receive)
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
@@ -226,7 +230,8 @@ class _LimitedBody:
             await self._send(message)
 
 
-async def _refuse(send: Send, refusal: Refused, path: str) -> None:
+async def _refuse(send: Send, refusal: Refused, path: str, receive: Receive) -> None:
+    """Say why, then end the exchange once the body is read: who is cut off while still sending reads no answer."""
     if path.startswith(ANTHROPIC):
         said = message_error(str(refusal), refusal.status)
     else:
@@ -236,7 +241,17 @@ async def _refuse(send: Send, refusal: Refused, path: str) -> None:
     if refusal.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+    await _discard(receive)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _discard(receive: Receive) -> None:
+    left = DISCARDED_BYTES
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DISCARDED_S):
+            while left > 0 and (message := await receive()).get("more_body"):
+                left -= len(message["body"])
 
 
 async def _preflight(send: Send, asked: str) -> None:

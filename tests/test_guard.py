@@ -137,7 +137,9 @@ class Exchange:
         self.sent: list[dict[str, Any]] = []
         self.app_ran = False
         self.guard = Guard(self.app, port=8080, max_body_bytes=100, **guard_settings)
-        self.headers, self.chunks = headers, chunks
+        self.headers, self.pending = headers, list(chunks)
+        self.unread: list[int] = []
+        """How many parts of the body were not read yet when each message was sent."""
 
     async def app(
         self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
@@ -155,15 +157,14 @@ class Exchange:
         await send({"type": "http.response.body", "body": body})
 
     def run(self, method: str = "POST") -> dict[str, Any]:
-        pending = list(self.chunks)
-
         async def receive() -> dict[str, Any]:
-            if not self.chunks:
+            if not self.pending:
                 await asyncio.Event().wait()
-            return {"type": "http.request", "body": pending.pop(0), "more_body": bool(pending)}
+            return {"type": "http.request", "body": self.pending.pop(0), "more_body": bool(self.pending)}
 
         async def send(message: Any) -> None:
             self.sent.append(dict(message))
+            self.unread.append(len(self.pending))
 
         scope = {"type": "http", "method": method, "path": "/", "raw_path": b"/", "headers": self.headers}
         asyncio.run(self.guard(scope, receive, send))
@@ -237,7 +238,7 @@ def test_a_body_without_a_length_is_counted_and_cut_off() -> None:
     headers = [(b"Host", b"localhost:8080"), (b"Content-Type", b"application/json"), (b"Transfer-Encoding", b"chunked")]
     exchange = Exchange({}, headers, [b"x" * 60, b"x" * 60, b"x" * 60])
     assert exchange.run()["status"] == 413
-    assert len(exchange.sent) == 2  # what the app answers to the disconnect it saw goes nowhere
+    assert exchange.unread == [1, 1, 0]  # what the app answers to the disconnect it saw goes nowhere
 
 
 def test_a_body_at_the_limit_reaches_the_app_whole() -> None:
@@ -249,9 +250,24 @@ def test_a_body_at_the_limit_reaches_the_app_whole() -> None:
 
 def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard, "BODY_S", 0.0)
+    monkeypatch.setattr(guard, "DISCARDED_S", 0.0)
     exchange = Exchange({}, JSON, [])
     assert exchange.run()["status"] == 408
-    assert len(exchange.sent) == 2
+    assert len(exchange.sent) == 3
+
+
+def test_a_refusal_is_said_at_once_and_ends_when_the_body_is_read() -> None:
+    exchange = Exchange({}, [*JSON[:2], (b"Content-Length", b"300")], [b"x" * 100] * 3)
+    assert exchange.run()["status"] == 413
+    assert exchange.unread == [3, 3, 0]
+    assert [message.get("more_body", False) for message in exchange.sent[1:]] == [True, False]
+
+
+def test_of_a_body_without_end_only_so_much_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "DISCARDED_BYTES", 250)
+    exchange = Exchange({}, [*JSON[:2], (b"Content-Length", b"1000")], [b"x" * 100] * 10)
+    assert exchange.run()["status"] == 413
+    assert exchange.unread == [10, 10, 7]
 
 
 def test_the_time_for_a_body_does_not_count_once_it_is_here(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,15 @@
 """What cannot work is refused on every wire, in its own form, before anything is generated, and says what to do."""
 
 import asyncio
+import urllib.error
+import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
+import openai
 import pytest
 
-from maker.config import ModeName
+from maker.config import ModeName, Server
 from tests.requests.shapes import tool, user
 from tests.server.orchestra import Orchestra, orchestra
 
@@ -225,3 +228,43 @@ def test_a_past_call_of_a_tool_that_is_offered_no_more_reaches_the_coder(path: s
                 assert sent["messages"][2] == {"role": "tool", "tool_call_id": "c1", "content": "x"}
 
     asyncio.run(scenario())
+
+
+LARGE = b" " * (16 * 1024 * 1024)
+"""More than the buffers of a connection take."""
+
+
+def _posted(url: str, headers: dict[str, str]) -> tuple[int, str]:
+    request = urllib.request.Request(url, data=LARGE, headers=headers)
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20)
+    with caught.value as refused:
+        return refused.code, refused.read().decode()
+
+
+@pytest.mark.parametrize(
+    ("media_type", "limit", "status"), [("application/json", 100_000, 413), ("text/plain", len(LARGE), 415)]
+)
+def test_a_client_that_is_still_sending_reads_why_it_is_refused(media_type: str, limit: int, status: int) -> None:
+    async def ask() -> tuple[int, str]:
+        async with asyncio.timeout(60), orchestra(limits=Server(max_body_bytes=limit)) as running:
+            url = f"http://127.0.0.1:{running.port}{CHAT}"
+            return await asyncio.to_thread(_posted, url, {"Content-Type": media_type})
+
+    refused, said = asyncio.run(ask())
+    assert refused == status
+    assert "body" in said
+
+
+def test_openais_client_reads_that_its_body_is_too_long() -> None:
+    async def ask() -> None:
+        async with asyncio.timeout(60), orchestra(limits=Server(max_body_bytes=100_000)) as running:
+            base = f"http://127.0.0.1:{running.port}/v1"
+            async with openai.AsyncOpenAI(base_url=base, api_key="none", max_retries=0) as client:
+                with pytest.raises(openai.APIStatusError) as caught:
+                    message = {"role": "user", "content": LARGE.decode()}
+                    await client.chat.completions.create(model="maker-high", messages=[message])  # type: ignore[list-item]
+                assert caught.value.status_code == 413
+                assert (await client.models.list()).data
+
+    asyncio.run(ask())
