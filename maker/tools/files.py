@@ -51,8 +51,12 @@ def read_file(workspace: Workspace, path: str, start_line: int = 1, end_line: in
 def _lines(data: bytes, path: str) -> list[str]:
     if b"\0" in data:
         raise ToolError(f"{path!r} is a binary file; only text can be read")
-    # Only line feeds end lines: compilers and editors number them so. Other encodings than UTF-8 show as U+FFFD.
-    lines = data.decode("utf-8-sig", errors="replace").split("\n")
+    return lines_of(data.decode("utf-8-sig", errors="replace"))  # other encodings than UTF-8 show as U+FFFD
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a file with their ends: only line feeds end lines, as compilers and editors number them."""
+    lines = text.split("\n")
     ended = [line + "\n" for line in lines[:-1]]
     return [*ended, lines[-1]] if lines[-1] else ended
 

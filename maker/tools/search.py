@@ -15,6 +15,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from maker.errors import ToolError
+from maker.tools.files import lines_of
 from maker.tools.listing import listed
 from maker.tools.workspace import Workspace
 
@@ -124,7 +125,7 @@ def _read(root: Path) -> tuple[list[Piece], int, bool]:
 
 def pieces_of(path: str, text: str) -> Iterator[Piece]:
     """The file in pieces; together they are the file."""
-    lines, begun = text.splitlines(keepends=True), 0
+    lines, begun = lines_of(text), 0
     for number in range(1, len(lines) + 1):
         ended = number == len(lines)
         apart = not ended and not lines[number - 1].strip() and lines[number][:1].strip() != ""

@@ -10,8 +10,10 @@ from maker.config import child_environment
 from maker.errors import ToolError
 from maker.tools import copying, listing, search
 from maker.tools.copying import copied, prune
+from maker.tools.files import read_file
 from maker.tools.listing import listed
 from maker.tools.search import pieces_of, search_code, words_of
+from maker.tools.workspace import Workspace
 
 FILES = {
     "shop/cart.py": "def total(prices):\n    return sum(prices)\n",
@@ -112,6 +114,17 @@ def test_pieces_together_are_the_file() -> None:
     assert all(len(piece.lines) <= search.PIECE_LINES for piece in pieces)
     assert [piece.lines[0][:3] for piece in pieces] == ["def"] * len(pieces)
     assert pieces[1].first == len(pieces[0].lines) + 1
+
+
+def test_lines_are_numbered_as_read_file_numbers_them(repository: Path) -> None:
+    (repository / "shop/odd.py").write_text(
+        "A = 1\f\nB = '\u2028\x85\x0b'\n\nzebra = 2\r\n", encoding="utf-8", newline=""
+    )
+    found = search_code(repository, "zebra").matches[0]
+    with Workspace(repository) as workspace:
+        read = read_file(workspace, "shop/odd.py", found.first_line, found.last_line)
+    assert (found.first_line, found.last_line, found.text) == (1, 4, read.text)
+    assert read.total_lines == 4
 
 
 def test_a_search_that_takes_too_long_says_that_it_is_partial(
