@@ -54,7 +54,7 @@ class RedisRunStore:
         async with self._translated():
             ids = await self._client.zrevrange(INDEX, 0, limit - 1)
             texts = await self._client.mget(["maker:brief:" + str(name) for name in ids]) if ids else []
-        return [parse(text) for text in texts if text]
+        return [record for text in texts if text and (record := parse(text)) is not None]
 
     async def save_progress(self, key: str, text: str) -> None:
         """Remember the text under the key, in place of what was there."""

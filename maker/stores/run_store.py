@@ -1,7 +1,7 @@
 """What is kept of a run, and the store's verbs; Redis and the in-process twin obey the same contract."""
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, Protocol
 
 RunStatus = Literal["complete", "failed", "cancelled"]
@@ -54,9 +54,14 @@ def render(record: RunRecord) -> str:
     return json.dumps(record.as_json(), separators=(",", ":"))
 
 
-def parse(text: str | bytes) -> RunRecord:
-    """The record from its line."""
-    return RunRecord(**json.loads(text))
+def parse(text: str | bytes) -> RunRecord | None:
+    """The record from its line, which another version of maker may have written: what only that one knows is left out,
+    and there is none where what this one needs is missing."""
+    known = {each.name for each in fields(RunRecord)}
+    try:
+        return RunRecord(**{name: value for name, value in json.loads(text).items() if name in known})
+    except (ValueError, TypeError, AttributeError):
+        return None
 
 
 class ProgressStore(Protocol):
@@ -79,10 +84,10 @@ class RunStore(ProgressStore, Protocol):
         """Remember the run; the same id replaces what was there."""
 
     async def load(self, run_id: str) -> RunRecord | None:
-        """The run of that id."""
+        """The run of that id, if there is one that this version of maker can read."""
 
     async def recent(self, limit: int) -> list[RunRecord]:
-        """The newest runs in brief, newest first."""
+        """The newest runs in brief, newest first, without those that this version of maker cannot read."""
 
     async def aclose(self) -> None:
         """Let go of connections."""

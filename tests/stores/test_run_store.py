@@ -1,6 +1,7 @@
 """One contract for both run stores; Redis is a real server on a unix socket."""
 
 import asyncio
+import json
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -13,8 +14,8 @@ import redis.asyncio
 from maker.config import Home
 from maker.errors import StoreError
 from maker.stores.memory import KEPT_PROGRESS, KEPT_RUNS, MemoryRunStore
-from maker.stores.redis import RedisRunStore
-from maker.stores.run_store import KEPT_S, PROGRESS_KEPT_S, RunRecord, RunStore
+from maker.stores.redis import INDEX, RedisRunStore
+from maker.stores.run_store import KEPT_S, PROGRESS_KEPT_S, RunRecord, RunStore, parse, render
 from tests.support import wait_until
 
 PASSWORD = "sesame-sesame"
@@ -192,5 +193,37 @@ def test_a_wrong_password_is_a_store_error(redis_socket: Path) -> None:
         async with opened(RedisRunStore(redis_socket, "wrong-password")) as store:
             with pytest.raises(StoreError):
                 await store.save(record(1))
+
+    asyncio.run(scenario())
+
+
+def line(**changes: object) -> str:
+    """A record's line as another version of maker may have written it; None for a field that it does not have."""
+    values = {**json.loads(render(record(1))), **changes}
+    return json.dumps({name: value for name, value in values.items() if value is not None})
+
+
+def test_what_only_another_version_knows_of_a_run_is_left_out() -> None:
+    assert parse(line(colour="blue")) == parse(line(notes=None)) == record(1)
+
+
+@pytest.mark.parametrize("text", [line(mode=None), "[]", "7", '"x"', "null", "{", ""])
+def test_what_is_no_record_of_a_run_is_none(text: str) -> None:
+    assert parse(text) is None
+
+
+@pytest.mark.processes
+def test_a_run_of_another_version_hides_no_other(redis_socket: Path) -> None:
+    async def scenario() -> None:
+        client = redis.asyncio.Redis(unix_socket_path=str(redis_socket), password=PASSWORD)
+        async with opened(RedisRunStore(redis_socket, PASSWORD)) as store, client:
+            await store.save(record(1))
+            for name, text in (("run-2", line(run_id="run-2", colour="blue")), ("run-3", line(started=None))):
+                await client.set(f"maker:run:{name}", text)
+                await client.set(f"maker:brief:{name}", text)
+                await client.zadd(INDEX, {name: 2_000_000.0})
+            assert [each.run_id for each in await store.recent(10)] == ["run-2", "run-1"]
+            assert (await store.load("run-2")) is not None
+            assert await store.load("run-3") is None
 
     asyncio.run(scenario())
