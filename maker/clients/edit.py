@@ -2,7 +2,7 @@
 
 An entry is maker's for as long as its text is what maker wrote. What the user has changed, renamed or moved away from
 its comment is the user's from then on: it is neither brought up to date nor removed. Where no record says what maker
-wrote, an entry is maker's if it is what maker would write today, and has maker's comment where the format takes one.
+wrote, an entry is maker's if it is what maker would write today, and has maker's comment where it is written with one.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from maker.clients.brackets import span
 from maker.clients.entry import Entry, Found, Piece, Syntax
+from maker.clients.toml_text import TOML
 from maker.clients.tree import container, position
 from maker.clients.tree_syntax import JSON
 from maker.errors import ClientFileError
@@ -85,7 +86,7 @@ def disconnect(text: str, syntax: Syntax, pieces: Iterable[Piece]) -> Edited:
 
 
 def adopted(text: str, syntax: Syntax, entries: Iterable[Entry]) -> list[Piece]:
-    """The entries that are, to the letter, what maker would write, with its comment unless in JSON: for a lost record.
+    """For a lost record: the entries that are to the letter what maker would write, with the comment of their kind.
 
     Raises:
         ClientFileError: the file cannot be read.
@@ -159,17 +160,34 @@ def _insert_one(desk: _Desk, entry: Entry) -> None:
 
 
 def _adopt(desk: _Desk, entry: Entry, there: Found) -> bool:
-    """Whether what is there is, to the letter, what maker would write, with its comment unless in JSON."""
+    """Whether what is there is, to the letter, what maker would write, with the comment it is written with."""
     if not there.marked and desk.syntax is not JSON:
         return False
-    lead = _lead(desk.text, entry) if desk.syntax is JSON else "\r\n" if "\r\n" in desk.text else "\n"
+    lead, tail = _around(desk, entry)
     piece = Piece(
-        id=entry.id, path=entry.path, name=entry.name, by=entry.by, digest=there.digest, lead=lead, scaffold=False
+        id=entry.id,
+        path=entry.path,
+        name=entry.name,
+        by=entry.by,
+        digest=there.digest,
+        lead=lead,
+        tail=tail,
+        scaffold=False,
     )
     _, replaced = desk.syntax.replace(desk.text, piece, entry)
     if replaced.digest == there.digest:
         desk.pieces.append(piece)
     return replaced.digest == there.digest
+
+
+def _around(desk: _Desk, entry: Entry) -> tuple[str, str]:
+    """The white space that maker puts before and behind an entry."""
+    line = "\r\n" if "\r\n" in desk.text else "\n"
+    if desk.syntax is JSON:
+        return _lead(desk.text, entry), ""
+    if desk.syntax is TOML:
+        return line if entry.path else "", line
+    return line, ""
 
 
 def _lead(text: str, entry: Entry) -> str:

@@ -62,7 +62,7 @@ class Found:
 
     digest: str
     marked: bool
-    """Whether maker's own comment stands above it."""
+    """Whether maker's own comment stands above it, unless entries of its kind are written without."""
     empty: bool
 
 

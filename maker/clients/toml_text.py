@@ -34,7 +34,8 @@ class TomlSyntax:
         if len(spans) != 1:
             return Found("", marked=False, empty=not value)
         start, end = spans[0]
-        return Found(_digest(text[start:end]), text[start:end].startswith(MARK), empty=False)
+        # Keys of the whole file are single lines that no comment stands above.
+        return Found(_digest(text[start:end]), marked=not path or text.startswith(MARK, start), empty=False)
 
     def twin(self, text: str, entry: Entry) -> str | None:
         """See `Syntax.twin`: a table has no other name."""

@@ -308,6 +308,36 @@ def test_an_entry_in_json_that_the_user_changed_is_left_without_the_record(user:
     assert outcome.changed and "maker-high" in left and "context_servers" in left and "9001" not in left
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_codexs_files_are_taken_over_and_out_without_the_record(end: str, user: Path, home: Home) -> None:
+    mine, wanted = f'# mine{end}theme = "dark"{end}', targets("codex", user)
+    for target in wanted:
+        put(target.path, mine)
+    connecting.connect("codex", wanted, home)
+    before = files(user)
+    shutil.rmtree(home.root)
+    outcomes = connecting.connect("codex", wanted, home)
+    assert [(each.changed, each.notes, each.refused) for each in outcomes] == [(False, (), None)] * len(wanted)
+    assert files(user) == before
+    shutil.rmtree(home.root)
+    connecting.disconnect("codex", wanted, home)
+    assert set(files(user).values()) == {mine.encode()}
+
+
+def test_a_key_in_toml_that_the_user_changed_is_left_without_the_record(user: Path, home: Home) -> None:
+    wanted = targets("codex", user)
+    connecting.connect("codex", wanted, home)
+    profile = wanted[1].path
+    changed = profile.read_text(encoding="utf-8").replace("model_context_window = ", "model_context_window = 1")
+    profile.write_text(changed, encoding="utf-8")
+    home.clients.unlink()
+    refused = connecting.connect("codex", wanted, home)[1].refused
+    assert refused == f"'model_context_window' is set there already: {UNRECORDED}"
+    assert profile.read_text(encoding="utf-8") == changed
+    connecting.disconnect("codex", wanted, home)
+    assert profile.read_text(encoding="utf-8") == changed.splitlines(keepends=True)[-1]
+
+
 def test_a_file_that_the_user_deleted_is_no_obstacle(user: Path, home: Home) -> None:
     connecting.connect("cline", targets("cline", user), home)
     shutil.rmtree(user)
