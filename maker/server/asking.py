@@ -20,10 +20,18 @@ def workspace(headers: Headers) -> str | None:
     given = _as_text(headers.get(WORKSPACE, "")).strip()
     if not given:
         return None
-    path = unquote(urlsplit(given).path) if given.lower().startswith("file:") else given
+    path = _path_of(given) if given.lower().startswith("file:") else given
     if not path.startswith("/") or "\x00" in path:
         raise RequestError(f"{WORKSPACE} must be an absolute path, as /home/me/project", param=WORKSPACE)
     return path.rstrip("/") or "/"
+
+
+def _path_of(uri: str) -> str:
+    """The path of a `file:` URI; nothing where it is none that can be read, as `file://[/x`."""
+    try:
+        return unquote(urlsplit(uri).path)
+    except ValueError:
+        return ""
 
 
 def _as_text(header: str) -> str:

@@ -6,9 +6,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from werkzeug.datastructures import Headers
 
 from maker.config import Mode, Server
+from maker.errors import RequestError
 from maker.pipeline.events import RunStarted
+from maker.server import asking
 from tests.conformance import check_stream
 from tests.requests.shapes import APPLY_PROMPT, FIM, NEW, chatml
 from tests.server.orchestra import ALL_ROLES, Orchestra, coding, orchestra, question, script
@@ -153,6 +156,12 @@ def test_every_wire_gives_a_sign_of_life_before_the_model_has_said_anything(path
             assert await anext(reply.aiter_raw())
 
     play(scenario)
+
+
+@pytest.mark.parametrize("header", ["file://[/x", "file://[::1/x", "file:", "file:x"])
+def test_a_workspace_that_cannot_be_read_is_the_callers_error(header: str) -> None:
+    with pytest.raises(RequestError, match="absolute path"):
+        asking.workspace(Headers({"x-maker-workspace": header}))
 
 
 def test_the_workspace_of_a_request_is_the_tasks() -> None:
