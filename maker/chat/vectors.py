@@ -68,7 +68,9 @@ def _vector(numbered: tuple[int, object]) -> tuple[int, list[float]]:
     if isinstance(vector, list) and len(vector) == 1 and isinstance(vector[0], list):
         vector = vector[0]
     if isinstance(vector, list) and all(type(one) in (int, float) for one in vector) and isinstance(item, dict):
-        return int(item.get("index", number)), [float(one) for one in vector]
+        index = item.get("index")
+        if index is None or type(index) is int:
+            return number if index is None else index, [float(one) for one in vector]
     raise ModelReplyError("the embedding model answered with something that is no vector", role="embeddings")
 
 

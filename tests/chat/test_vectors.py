@@ -50,7 +50,16 @@ def test_what_cannot_be_embedded_is_the_callers_error(body: Any) -> None:
         parse_embeddings(body)
 
 
-@pytest.mark.parametrize("found", [{}, answer([1.0]), answer([1.0], "x"), answer([1.0], [None]), {"data": [1, 2]}])
+def test_vectors_without_a_number_of_their_own_are_taken_in_their_order() -> None:
+    found = {"data": [{"index": None, "embedding": [1.0]}, {"embedding": [2.0]}]}
+    body = embeddings_body(found, 2, model="m", as_base64=False)
+    assert [one["embedding"] for one in body["data"]] == [[1.0], [2.0]]
+
+
+ODD = {"data": [{"index": 0, "embedding": [1.0]}, {"index": "second", "embedding": [1.0]}]}
+
+
+@pytest.mark.parametrize("found", [{}, answer([1.0]), answer([1.0], "x"), answer([1.0], [None]), {"data": [1, 2]}, ODD])
 def test_vectors_that_are_missing_or_none_are_the_models_error(found: Any) -> None:
     with pytest.raises(ModelReplyError):
         embeddings_body(found, 2, model="m", as_base64=False)
