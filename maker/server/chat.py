@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -97,16 +98,22 @@ async def read_json(request: Request) -> object:
     """The body as JSON.
 
     Raises:
-        RequestError: it is not JSON; NaN and Infinity are not either.
+        RequestError: it is not JSON; NaN and Infinity are not either, nor what would become one, as 1e999.
     """
     try:
-        return json.loads(await request.get_data(), parse_constant=_no_constant)
+        return json.loads(await request.get_data(), parse_constant=_no_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise RequestError(f"the body is not valid JSON: {error}", code="invalid_json") from error
 
 
 def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(value := float(text)):
+        raise ValueError(f"{text[:40]} is too large a number")
+    return value
 
 
 def check_model(asked: str | None, mode: ModeName, port: int) -> None:

@@ -10,8 +10,10 @@ import openai
 import pytest
 
 from maker.config import ModeName, Server
+from maker.models.scripted import ScriptedModel
+from maker.server.app import create_app
 from tests.requests.shapes import tool, user
-from tests.server.orchestra import Orchestra, orchestra
+from tests.server.orchestra import Orchestra, bare_parts, orchestra
 
 Json = dict[str, Any]
 
@@ -228,6 +230,20 @@ def test_a_past_call_of_a_tool_that_is_offered_no_more_reaches_the_coder(path: s
                 assert sent["messages"][2] == {"role": "tool", "tool_call_id": "c1", "content": "x"}
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "Infinity", "NaN"])
+def test_a_number_that_could_not_be_sent_back_is_no_json(number: str) -> None:
+    async def ask() -> tuple[int, Json]:
+        models = {"planner": ScriptedModel("planner"), "coder": ScriptedModel("coder", ["hi"])}
+        client = create_app(bare_parts(models)).test_client()
+        body = f'{{"input": "say hi", "metadata": {{"a": {number}}}}}'
+        reply = await client.post(RESPONSES, data=body, headers={"Content-Type": "application/json"})
+        return reply.status_code, await reply.get_json()
+
+    status, said = asyncio.run(ask())
+    assert (status, said["error"]["code"]) == (400, "invalid_json")
+    assert number.removeprefix("-") in said["error"]["message"]
 
 
 LARGE = b" " * (16 * 1024 * 1024)
