@@ -1,7 +1,8 @@
 """An OpenAI chat request, from decoded JSON to a `ChatRequest`.
 
 Clients are not ours: unknown fields are ignored, and only what would break something later is refused, each with one
-sentence and the field's name. Whatever the body is, nothing but `RequestError` is raised.
+sentence and the field's name. Tools that a server itself would have to run, such as web_search, are left out, as they
+are on the other wires. Whatever the body is, nothing but `RequestError` is raised.
 """
 
 import json
@@ -43,7 +44,7 @@ def parse_chat(body: object) -> ChatRequest:
     """
     body = a_body(body, _KEPT)
     options = an_object(body, "stream_options") or {}
-    tools = objects(body, "tools", _check_tool)
+    tools = tuple(tool for tool in objects(body, "tools", _check_tool) if tool["type"] == "function")
     return ChatRequest(
         messages=_messages(body),
         model=a_string(body, "model"),
@@ -157,6 +158,8 @@ def check_choice(choice: str | JsonObject | None, tools: tuple[JsonObject, ...])
 
 
 def _check_tool(tool: JsonObject, at: str) -> None:
+    if tool.get("type") != "function" and isinstance(tool.get("type"), str):
+        return  # not one that the client runs
     function = _function(tool, at)
     a_string(function, "description", f"{at}.function.description")
     an_object(function, "parameters", f"{at}.function.parameters")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from maker.chat.encode_messages import MessageEncoder, message_body, usage_body
 from maker.chat.encode_responses import ResponseEncoder, response_body
+from maker.chat.parse import parse_chat
 from maker.chat.parse_messages import parse_messages, wants_thoughts
 from maker.chat.parse_responses import parse_responses
 from maker.chat.sse import Decoder, named
@@ -262,3 +263,15 @@ def test_cached_tokens_stand_apart_in_a_message() -> None:
         "cache_read_input_tokens": 7,
         "output_tokens": 2,
     }
+
+
+def test_a_tool_that_the_server_would_have_to_run_is_left_out_on_every_wire() -> None:
+    read = {"type": "function", "function": {"name": "read", "parameters": SCHEMA}}
+    user, search = {"role": "user", "content": "read"}, {"type": "web_search"}
+    chat = parse_chat({"messages": [user], "tools": [search, read]})
+    flat = {"type": "function", "name": "read", "parameters": SCHEMA}
+    response = parse_responses({"input": "read", "tools": [search, flat]})
+    hosted = {"type": "web_search_20250305", "name": "web_search"}
+    message = parse_messages({"messages": [user], "tools": [hosted, {"name": "read", "input_schema": SCHEMA}]})
+    assert chat.tools == response.tools == message.tools == (read,)
+    assert parse_chat({"messages": [user], "tools": [search]}).tools == ()
