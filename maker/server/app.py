@@ -92,6 +92,8 @@ def _run_routes(app: Quart, desk: Desk) -> None:
     @app.get("/api/events")
     async def events() -> Response:
         desk.feed.check_room()
+        if request.method == "HEAD":  # a body that nobody is sent would last for ever
+            return Response(mimetype="text/event-stream", headers=STREAM_HEADERS)
         frames = desk.feed.frames(desk.inflight.draining, parts.limits.keep_alive_s)
         return Response(FeedBody(frames), mimetype="text/event-stream", headers=STREAM_HEADERS)
 

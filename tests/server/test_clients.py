@@ -230,3 +230,18 @@ def test_silence_on_the_events_is_broken_and_a_stop_ends_them() -> None:
             assert b"data" not in b"".join([piece async for piece in pieces])
 
     play(scenario, limits=Server(keep_alive_s=0.05))
+
+
+def test_a_connection_on_which_only_the_events_head_was_asked_for_is_used_again() -> None:
+    async def scenario(running: Orchestra) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        for method, path in (("HEAD", "/api/events"), ("GET", "/ready")):
+            writer.write(f"{method} {path} HTTP/1.1\r\nHost: localhost:{running.port}\r\n\r\n".encode())
+            async with asyncio.timeout(5):
+                head = await reader.readuntil(b"\r\n\r\n")
+            assert head.split()[1] == b"200"
+            assert method == "GET" or b"text/event-stream" in head
+        writer.close()
+        await writer.wait_closed()
+
+    play(scenario)
