@@ -7,7 +7,7 @@ Only the fields named here are ever sent. llama-server takes more, some of them 
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, NoReturn
 
@@ -84,7 +84,10 @@ def _without_nulls(value: JsonObject, names: tuple[str, ...]) -> JsonObject:
 
 @dataclass(slots=True)
 class _Choice:
-    calls: int = 0
+    ids: list[str] = field(default_factory=list)
+    """Of its tool calls so far; the last one is open."""
+    number: int = 0
+    """The server's own number for the open call."""
     finished: bool = False
 
 
@@ -196,23 +199,27 @@ class ReplyDecoder:
         return deltas
 
     def _call(self, call: object, choice: int, state: _Choice) -> list[Delta]:
-        """The deltas for one piece of a tool call; calls come one after the other, numbered from 0."""
+        """The deltas for one piece of a tool call; calls come one after the other, and are numbered from 0 here.
+
+        Servers number them in their own ways, or all 0 (ollama/ollama#15457), or not at all (ollama/ollama#7881): a new
+        id beside a name begins the next call too.
+        """
         function = call.get("function") if isinstance(call, dict) else None
         if not isinstance(call, dict) or not isinstance(function, dict):
             self._refuse("has a tool call without a function")
-        number = call.get("index", max(state.calls - 1, 0))
+        number, id = call.get("index"), self._text(call, "id")
         name, arguments = self._text(function, "name"), self._text(function, "arguments")
-        deltas: list[Delta] = []
-        if type(number) is not int:
+        if number is not None and type(number) is not int:
             self._refuse("numbers its tool calls strangely")
-        if number == state.calls and name:
-            state.calls += 1
-            id = self._text(call, "id") or f"call_{choice}_{next(self._made_ids)}"
-            deltas.append(ToolCallDelta(number, id=id, name=name, choice=choice))
-        elif number != state.calls - 1:
+        deltas: list[Delta] = []
+        if name and _begins(state, number, id):
+            state.ids.append(id or f"call_{choice}_{next(self._made_ids)}")
+            state.number = len(state.ids) - 1 if number is None else number
+            deltas.append(ToolCallDelta(len(state.ids) - 1, id=state.ids[-1], name=name, choice=choice))
+        elif not _goes_on(state, number, id):
             self._refuse("mixes its tool calls")
         if arguments:
-            deltas.append(ToolCallDelta(number, arguments=arguments, choice=choice))
+            deltas.append(ToolCallDelta(len(state.ids) - 1, arguments=arguments, choice=choice))
         return deltas
 
     def _count(self, chunk: Json, *, last: bool) -> None:
@@ -249,6 +256,17 @@ class ReplyDecoder:
 
     def _refuse(self, what: str) -> NoReturn:
         raise ModelReplyError(f"the answer of the {self._role} {what}", role=self._role)
+
+
+def _begins(state: _Choice, number: int | None, id: str) -> bool:
+    """Whether a piece with a name begins the next call; some servers repeat the name in each piece of one."""
+    return not state.ids or (id != "" and id not in state.ids) or (number is not None and number > state.number)
+
+
+def _goes_on(state: _Choice, number: int | None, id: str) -> bool:
+    """Whether a piece is one more of the open call."""
+    is_open = bool(state.ids) and number in (None, state.number)
+    return is_open and (id == state.ids[-1] or id not in state.ids)
 
 
 def context_overflow(error: object) -> ContextOverflow:

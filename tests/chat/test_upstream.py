@@ -147,6 +147,48 @@ def test_a_tool_call_without_an_id_is_given_one_of_its_own() -> None:
     assert len(set(ids)) == 2 and all(ids)
 
 
+def tool(id: str, arguments: str, **more: Any) -> dict[str, Any]:
+    return {"id": id, "type": "function", "function": {"name": "read", "arguments": arguments}, **more}
+
+
+@pytest.mark.parametrize("number", [{}, {"index": None}, {"index": 0}], ids=["none", "null", "zero"])
+@pytest.mark.parametrize("together", [True, False])
+def test_parallel_tool_calls_that_the_server_does_not_number_stay_apart(number: dict[str, Any], together: bool) -> None:
+    calls = [tool("a", '{"p":1}', **number), tool("b", '{"p":', **number)]
+    more = chunk({"tool_calls": [{"function": {"arguments": "2}"}, **number}]})
+    pieces = [chunk({"tool_calls": calls})] if together else [chunk({"tool_calls": [call]}) for call in calls]
+
+    deltas = decoded(*pieces, more, chunk({}, finish="tool_calls"))
+
+    assert deltas == [
+        ToolCallDelta(0, "a", "read"),
+        ToolCallDelta(0, arguments='{"p":1}'),
+        ToolCallDelta(1, "b", "read"),
+        ToolCallDelta(1, arguments='{"p":'),
+        ToolCallDelta(1, arguments="2}"),
+        Finish("tool_calls"),
+    ]
+
+
+@pytest.mark.parametrize("number", [{}, {"index": None}, {"index": 0}], ids=["none", "null", "zero"])
+def test_a_server_that_repeats_id_and_name_goes_on_with_the_open_call(number: dict[str, Any]) -> None:
+    pieces = [chunk({"tool_calls": [tool("a", text, **number)]}) for text in ('{"p":', "1}")]
+
+    assert decoded(*pieces, FINISH) == [
+        ToolCallDelta(0, "a", "read"),
+        ToolCallDelta(0, arguments='{"p":'),
+        ToolCallDelta(0, arguments="1}"),
+        Finish("stop"),
+    ]
+
+
+def test_a_piece_of_an_earlier_tool_call_is_no_answer_however_it_is_numbered() -> None:
+    for number in ({}, {"index": 0}):
+        pieces = [chunk({"tool_calls": [tool(id, "{}", **number)]}) for id in ("a", "b", "a")]
+        with pytest.raises(ModelReplyError, match="mixes"):
+            decoded(*pieces, FINISH)
+
+
 def test_the_usage_of_several_choices_is_added_up_and_the_prompt_counted_once() -> None:
     each = [{"choices": [], "usage": usage(20, 3, 19), "timings": {"cache_n": 19, "predicted_n": 3}} for _ in range(2)]
 
