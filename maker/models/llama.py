@@ -10,7 +10,7 @@ import httpx
 
 from maker.chat.types import ChatRequest, Delta, Sampling, Usage
 from maker.chat.upstream import ReplyDecoder
-from maker.errors import ModelHTTPError, ModelUnavailable
+from maker.errors import ModelError, ModelHTTPError, ModelTimeout, ModelUnavailable
 from maker.models.model import Limits, ModelState
 from maker.models.replica import (
     DEFAULT_TIMEOUTS,
@@ -21,7 +21,8 @@ from maker.models.replica import (
 )
 from maker.models.transport import aiohttp_transport
 
-# The first may meet a server that is just ending; the second goes to another one, or to the same one started anew.
+# The first may meet a server that is just ending, or is sick; the second goes to another one, or, where there is no
+# other, to the same one started anew.
 TRIES = 2
 STATE_S = 1.0
 
@@ -105,15 +106,15 @@ class LlamaModel:
 
     async def limits(self) -> Limits:
         """What the best server says it can take."""
-        return await min(self._replicas, key=_rank).limits()
+        return await self._best().limits()
 
     async def count(self, request: ChatRequest) -> int | None:
         """The tokens of the prompt, by the best server's own template and tokenizer."""
-        return await min(self._replicas, key=_rank).count(request)
+        return await self._best().count(request)
 
     async def is_token(self, text: str) -> bool:
         """Whether the text is one token of the best server's model."""
-        return await min(self._replicas, key=_rank).is_token(text)
+        return await self._best().is_token(text)
 
     async def _choices(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         """Every choice, numbered through, then the usage of all requests together."""
@@ -133,9 +134,11 @@ class LlamaModel:
 
     async def _request(self, request: ChatRequest, made: int) -> AsyncGenerator[Delta, None]:
         """One request for what is missing after `made` choices; tried again until the first delta is there."""
-        failure: ModelUnavailable | ModelHTTPError | None = None
+        tried: list[Replica] = []
+        failure: ModelError | None = None
         for _ in range(TRIES):
-            replica = min(self._replicas, key=_rank)
+            replica, begun = self._best(tried), False
+            tried.append(replica)
             replica.in_flight += 1
             try:
                 wanted = request.sampling.n - made if request.fill is None else 1
@@ -143,20 +146,32 @@ class LlamaModel:
                     asked = replace(request, sampling=_part(request.sampling, slots, made))
                     async with aclosing(replica.answer(asked, ReplyDecoder(self._role, slots))) as deltas:
                         async for delta in deltas:
+                            begun = True
                             yield delta
-                replica.last_state = "ready"
+                replica.answered()
                 return
             except ConnectionFailed:
                 failure = replica.failed()
                 self._forget_state()
-            except ModelHTTPError as error:
-                if error.status < 500 or isinstance(failure, ModelHTTPError):
+            except ModelError as error:
+                replica.rest()
+                if begun or not self._may_help(error):
                     raise
                 failure = error
             finally:
                 replica.in_flight -= 1
         assert failure is not None
         raise failure
+
+    def _best(self, tried: Sequence[Replica] = ()) -> Replica:
+        """The server to ask next: one that was not tried, if there is one."""
+        return min(self._replicas, key=lambda replica: (replica in tried, *_rank(replica)))
+
+    def _may_help(self, error: ModelError) -> bool:
+        """Whether another try may help; a server that is busy, loading or silent is not asked again at once."""
+        if isinstance(error, ModelHTTPError):
+            return error.status >= 500
+        return len(self._replicas) > 1 and isinstance(error, ModelUnavailable | ModelTimeout)
 
     async def _probe_all(self) -> ModelState:
         states = await asyncio.gather(*(replica.probe() for replica in self._replicas))
@@ -168,9 +183,9 @@ class LlamaModel:
             self._probe = None
 
 
-def _rank(replica: Replica) -> tuple[int, int]:
-    """Lower is better: servers that answer first, then the least busy."""
-    return ("ready", "loading", "down").index(replica.last_state), replica.in_flight
+def _rank(replica: Replica) -> tuple[bool, int, int]:
+    """Lower is better: servers that did not fail of late, then those that answer, then the least busy."""
+    return replica.rests, ("ready", "loading", "down").index(replica.last_state), replica.in_flight
 
 
 def _part(sampling: Sampling, slots: int, made: int) -> Sampling:

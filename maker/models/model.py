@@ -38,7 +38,8 @@ class Model(Protocol):
 
         With `fill` the text is gone on with, or its gap filled, by the markers the model itself was trained on.
 
-        Waits for a slot first. A failure before the first delta is retried; later ones are not.
+        Waits for a slot first. A failure before the first delta is retried where another try may help; later ones are
+        not.
 
         Raises:
             ModelError: one of its kinds, on entering the context or while iterating.

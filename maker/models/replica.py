@@ -31,6 +31,8 @@ TRUST_S = 30.0
 # After [DONE] only the end of the body can come; how long a server may take for it.
 DRAIN_S = 0.2
 ERROR_BODY_S = 2.0
+# How long a server that failed is asked only where no other is left: /health may say "ok" while it answers nothing.
+REST_S = 30.0
 
 
 class Limiter(Protocol):
@@ -98,6 +100,7 @@ class Replica:
         self._role, self._timeouts, self._loading, self._transport = role, timeouts, loading, transport
         self._client: httpx.AsyncClient | None = None
         self._ready_at = float("-inf")
+        self._rests_until = float("-inf")
         self._limits: Limits | None = None
 
     def open(self) -> None:
@@ -130,8 +133,22 @@ class Replica:
             self._ready_at = now
         return self.last_state
 
+    @property
+    def rests(self) -> bool:
+        """Whether it failed within the last `REST_S` seconds, and did not answer since."""
+        return self._in(0) < self._rests_until
+
+    def rest(self) -> None:
+        """Note that it failed, whatever it says of itself: others are asked before it for a while."""
+        self._rests_until = self._in(REST_S)
+
+    def answered(self) -> None:
+        """Note that it gave a whole answer."""
+        self.last_state, self._rests_until = "ready", float("-inf")
+
     def failed(self) -> ModelUnavailable:
         """Note that no connection could be made; the failure to report."""
+        self.rest()
         self.last_state = self._silent()
         self._limits = None  # it may come back with another model
         if self.last_state == "loading":

@@ -380,6 +380,69 @@ async def test_a_dead_replica_is_skipped() -> None:
         assert fake.requests == 3
 
 
+SICK: list[dict[str, Any]] = [
+    {"status": 500},
+    {"status": 503},
+    {"stall_first_byte": True},
+    {"stall_at": 0},
+    {"status": 503, "refusal": "Loading model"},
+    {"reset_first_byte": True},
+]
+QUICK = Timeouts(first_token_s=0.3, idle_s=30)
+
+
+@pytest.mark.parametrize("behaviour", SICK, ids=str)
+@in_loop
+async def test_a_replica_that_is_sick_and_says_it_is_well_costs_no_request(behaviour: dict[str, Any]) -> None:
+    async with FakeLlama(**behaviour) as sick, FakeLlama() as well, client(sick, well, timeouts=QUICK) as model:
+        assert await model.state() == "ready"
+        for _ in range(4):
+            assert (await complete(model, ask()))[0].text == "hello big world"
+        assert await model.state() == "ready"
+
+        assert (sick.requests, well.requests) == (1, 4)
+        await sick.until(lambda: sick.open == 0)
+
+
+@in_loop
+async def test_a_replica_that_failed_is_asked_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("maker.models.replica.REST_S", 0.0)
+    async with FakeLlama(status=500, times=1) as one, FakeLlama() as two, client(one, two) as model:
+        await complete(model, ask())
+        await complete(model, ask())
+
+        assert (one.requests, two.requests) == (2, 1)
+
+
+@in_loop
+async def test_a_replica_that_failed_is_asked_where_the_others_failed_too() -> None:
+    async with FakeLlama(status=500) as one, FakeLlama(status=500) as two, client(one, two) as model:
+        assert isinstance(await failure(model), ModelHTTPError)
+        assert (one.requests, two.requests) == (1, 1)
+        two.behave()
+        for _ in range(3):
+            assert (await complete(model, ask()))[0].text == "hello big world"
+        assert (one.requests, two.requests) == (2, 4)
+
+
+@pytest.mark.parametrize("behaviour", [{"stall_at": 1}, {"reset_at": 1}, {"error_at": 1}], ids=str)
+@in_loop
+async def test_no_other_replica_is_asked_once_an_answer_has_begun(behaviour: dict[str, Any]) -> None:
+    timeouts = Timeouts(first_token_s=30, idle_s=0.2)
+    async with FakeLlama(**behaviour) as sick, FakeLlama() as well, client(sick, well, timeouts=timeouts) as model:
+        assert isinstance(await failure(model), ModelTimeout | ModelReplyError)
+        assert (sick.requests, well.requests) == (1, 0)
+        assert (await complete(model, ask()))[0].text == "hello big world"
+        assert (sick.requests, well.requests) == (1, 1)
+
+
+@in_loop
+async def test_what_the_caller_did_wrong_is_asked_of_no_other_replica() -> None:
+    async with FakeLlama(context=2) as one, FakeLlama(context=2) as two, client(one, two) as model:
+        assert isinstance(await failure(model), ContextOverflow)
+        assert (one.requests, two.requests) == (1, 0)
+
+
 @in_loop
 async def test_requests_go_to_the_replica_with_the_least_to_do() -> None:
     async with FakeLlama(stall_at=1) as one, FakeLlama(stall_at=1) as two, client(one, two) as model:
