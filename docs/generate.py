@@ -11,7 +11,7 @@ from typing import Literal, get_args, get_origin
 
 import annotated_types
 import click
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
@@ -45,7 +45,41 @@ integers.
 follow it.
 """
 
-KINDS = {bool: "`true`, `false`", int: "integer", float: "number", str: "text"}
+CONFIGURATION_TAIL = """\
+## Servers that maker does not start
+
+A role with `urls` is asked there. Of several servers the one with the least to do is asked; one that failed comes last
+for 30 seconds. Most such servers have many models: `model_id` says which of theirs to ask for. Where it is left out and
+a server lists one model only at `/v1/models`, that one is asked for. `api_key` is sent to these servers and to nobody
+else; maker.toml is closed to other users, and `maker config show` does not tell the key.
+
+[Ollama](https://docs.ollama.com/openai) asks for no key; the id is the name in `ollama list`, with its tag:
+
+```toml
+[roles.coder]
+urls = ["http://127.0.0.1:11434/v1"]
+model_id = "qwen2.5-coder:7b"
+```
+
+[llama-swap](https://github.com/mostlygeek/llama-swap) has the ids of the `models` in its own configuration, and asks
+for a key where `apiKeys` stands there. Start it with `-listen`, because its own port is the one of MakerCode - High. A
+model that it loads on demand must answer within `first_token_timeout_s` of the mode. llama-server's router and LiteLLM
+are named alike:
+
+```toml
+[roles.coder]
+urls = ["http://127.0.0.1:9292/v1"]
+model_id = "qwen-coder"
+api_key = "sk-of-llama-swap"
+
+[roles.reviewer]
+urls = ["http://127.0.0.1:9292/v1"]
+model_id = "devstral"
+api_key = "sk-of-llama-swap"
+```
+"""
+
+KINDS = {bool: "`true`, `false`", int: "integer", float: "number", str: "text", SecretStr: "text"}
 
 # Megabytes, slots, and seconds until ready, in the order of the services.
 MEASURED = (
@@ -120,7 +154,7 @@ def _help(command: click.Command, parent: click.Context | None, name: str) -> It
 
 def configuration() -> str:
     """Every setting, section by section."""
-    return "\n".join([CONFIGURATION_HEAD, *_section(Config, "")])
+    return "\n".join([CONFIGURATION_HEAD, *_section(Config, ""), CONFIGURATION_TAIL])
 
 
 def _section(section: type[BaseModel], path: str) -> Iterator[str]:

@@ -3,7 +3,16 @@
 import re
 from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from maker.home import Home
 
@@ -73,6 +82,12 @@ class Role(Section):
         (),
         description="OpenAI-compatible servers to use instead of one that maker starts (each ends in /v1).",
     )
+    model_id: str | None = Field(
+        None, min_length=1, description="The id to ask the servers of `urls` for; left out, the only one they list."
+    )
+    api_key: SecretStr | None = Field(
+        None, min_length=1, description="Key that the servers of `urls` ask for, if they do."
+    )
     engine: EngineName | None = Field(None, description="Engine for this role; the global `engine` where left out.")
     slots: int | None = Field(None, ge=1, le=64, description="Requests the server works on at once.")
     context: int | None = Field(None, ge=256, description="Tokens per slot (prompt and answer together).")
@@ -80,6 +95,13 @@ class Role(Section):
     threads: int | None = Field(None, ge=1, description="CPU threads for generation and prompt.")
     gpu_layers: int | None = Field(None, ge=0, description="Layers on the GPU; 0 keeps the model on the CPU.")
     trust_template: bool = Field(False, description="Use the file's own chat template though maker does not know it.")
+
+    @model_validator(mode="after")
+    def _are_for_urls(self) -> "Role":
+        """Refuse what only servers elsewhere are asked with where there is none."""
+        if not self.urls and (self.model_id or self.api_key):
+            raise ValueError("model_id and api_key are for servers that maker does not start; give their urls too")
+        return self
 
 
 class Roles(Section):

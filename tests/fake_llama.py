@@ -39,12 +39,21 @@ class FakeLlama:
     """One fake server in the running event loop: `async with FakeLlama() as fake:`; `port` 0 takes a free one."""
 
     def __init__(
-        self, *, slots: int = 4, key: str | None = None, port: int = 0, model: str = "fake.gguf", **behaviour: Any
+        self,
+        *,
+        slots: int = 4,
+        key: str | None = None,
+        port: int = 0,
+        model: str = "fake.gguf",
+        models: tuple[str, ...] = (),
+        **behaviour: Any,
     ) -> None:
         self.slots, self.key, self.port, self.model = slots, key, port, model
         self.bodies: list[Any] = []
         self.headers: list[dict[str, str]] = []
         self.generations: list[Generation] = []
+        self.models = models
+        self.lists = 0
         self.health_checks = 0
         self.prompt_tokens_total = 0
         self.tokens_predicted_total = 0
@@ -136,8 +145,11 @@ class FakeLlama:
         return web.json_response({"status": "ok"})
 
     async def _models(self, request: web.Request) -> web.Response:
-        entry = {"id": self.model, "object": "model", "created": 1, "owned_by": "llamacpp"}
-        return web.json_response({"object": "list", "data": [entry]})
+        self.lists += 1
+        entry = {"object": "model", "created": 1, "owned_by": "llamacpp"}
+        return web.json_response(
+            {"object": "list", "data": [{"id": id, **entry} for id in self.models or [self.model]]}
+        )
 
     async def _slots(self, request: web.Request) -> web.Response:
         return web.json_response(

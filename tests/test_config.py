@@ -83,6 +83,8 @@ def test_a_role_with_a_hyphen_is_found_by_its_name() -> None:
         ("[roles.coder]\nurls = ['localhost:8002/v1']", ["roles.coder.urls.0: is 'localhost:8002/v1'", "http://"]),
         ("[roles.coder]\nurls = ['http://a:1/v1', 'http://a:2']", ["roles.coder.urls.1: is 'http://a:2'", "/v1"]),
         ("[embeddings]\nurl = 'http://a:1'", ["embeddings.url: is 'http://a:1'", "ends in /v1"]),
+        ("[roles.coder]\nmodel_id = 'x'", ["roles.coder: model_id", "give their urls"]),
+        ("[roles.coder]\napi_key = 'secret'", ["roles.coder", "give their urls"]),
     ],
 )
 def test_a_mistake_names_file_key_and_what_is_allowed(text: str, parts: list[str]) -> None:
@@ -98,6 +100,13 @@ def test_what_toml_can_say_of_a_type_is_taken() -> None:
     )
     assert (found.modes.low.temperature, found.modes.low.k, found.modes.low.read_only_tools) == (1, 8, ("look",))
     assert found.role("coder").urls == ("http://a:1/v1", "https://b/openai/v1")
+
+
+def test_the_key_of_a_role_is_in_no_text_that_is_made_of_the_settings() -> None:
+    found = read('[roles.coder]\nurls = ["http://127.0.0.1:1/v1"]\napi_key = "sesame"')
+    key = found.role("coder").api_key
+    assert key is not None and key.get_secret_value() == "sesame"
+    assert "sesame" not in f"{found!r} {found.model_dump(mode='json')} {found.model_dump_json()}"
 
 
 def test_every_mistake_is_told_at_once() -> None:

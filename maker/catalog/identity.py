@@ -33,9 +33,12 @@ def settings(config: Config, mode: ModeName) -> Json:
 
 
 def model(plan: RolePlan) -> list[object]:
-    """Which model it is: the servers, or the file with its size and time, so that new weights are another model."""
+    """Which model it is: the servers and the id they are asked for, or the file.
+
+    The file is told with its size and time, so that new weights are another model.
+    """
     if plan.served_by not in ROLES:
-        return list(plan.urls)
+        return [*plan.urls, *([plan.model_id] if plan.model_id else [])]
     found = plan.model.stat() if plan.model.is_file() else None
     return [plan.model.name, found and found.st_size, found and found.st_mtime_ns, plan.context]
 

@@ -35,6 +35,8 @@ class RolePlan:
     model: Path
     urls: tuple[str, ...]
     """OpenAI-compatible servers, each ending in /v1."""
+    model_id: str | None
+    """What servers that are not maker's are asked for."""
     engine: EngineName
     slots: int
     context: int
@@ -265,6 +267,7 @@ def _plan(config: Config, profile: Profile, role: RoleName, files: Mapping[RoleN
         role=role,
         model=files[role],
         urls=said.urls or (f"http://127.0.0.1:{config.port(served_by)}/v1",),
+        model_id=said.model_id,
         engine=said.engine or config.engine,
         slots=_slots(config, role, share),
         context=said.context or share.context,

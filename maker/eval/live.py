@@ -77,7 +77,7 @@ async def _all(plan: Plan, trusted: Trusted, kept: Mapping[str, Kept], report: R
             for way in ways:
                 drawn: list[Result] = []
                 for draw in range(way.draws):
-                    answer = await ask(client, way, exercise, limit_s=plan.limit_s, draw=draw)
+                    answer = await ask(client, met[way.name], exercise, limit_s=plan.limit_s, draw=draw)
                     drawn.append(await result(exercise, answer, judge))
                 kept[way.name].add(together(drawn))
                 report(next(done), total)
@@ -88,7 +88,8 @@ async def _all(plan: Plan, trusted: Trusted, kept: Mapping[str, Kept], report: R
     # A proxy of the environment must not see what is asked on loopback.
     async with httpx.AsyncClient(trust_env=False) as client:
         needed = {way.name for _, way in missing}
-        await asyncio.gather(*(greet(client, way) for way in plan.ways if way.name in needed))
+        greeted = await asyncio.gather(*(greet(client, way) for way in plan.ways if way.name in needed))
+        met = {way.name: way for way in greeted}
         sandbox = await _judging(trusted)
         await _first_failure(asyncio.create_task(work(sandbox)) for _ in range(plan.jobs))
 

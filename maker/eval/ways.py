@@ -20,6 +20,7 @@ from maker.catalog.profiles import RolePlan
 from maker.config import MODES, ROLES, Config, ModeName
 from maker.errors import MakerError, NotReady, NotRunning
 from maker.eval.suite import Exercise
+from maker.models import told
 
 Json = dict[str, Any]
 
@@ -101,20 +102,25 @@ def _way(config: Config, plans: dict[str, RolePlan], name: str, temperature: flo
         "max_tokens": config.modes.low.max_tokens,
         "seed": seed,
     }
-    ours = plan.served_by in ROLES
+    ours, secret = plan.served_by in ROLES, config.role("coder").api_key
+    key = secret.get_secret_value() if secret else None
     return Way(
         name=name,
         url=plan.urls[0],
         service=plan.served_by,
         settings={"model": identity.model(plan), **sampling},
-        key=config.home.read_key() if ours else None,
-        sampling=sampling,
+        key=config.home.read_key() if ours else key,
+        sampling=_named(sampling, plan.model_id),
         file=plan.model.name if ours else None,
     )
 
 
-async def greet(client: httpx.AsyncClient, way: Way) -> None:
-    """Find out at once whether there is somebody to ask, who is whole and runs as is wanted.
+def _named(sampling: Json, model: str | None) -> Json:
+    return {**sampling, "model": model} if model else sampling
+
+
+async def greet(client: httpx.AsyncClient, way: Way) -> Way:
+    """Find out at once whether there is somebody to ask, who is whole and runs as is wanted; the way to ask them.
 
     Raises:
         NotRunning: nothing listens there.
@@ -126,7 +132,12 @@ async def greet(client: httpx.AsyncClient, way: Way) -> None:
     except httpx.ConnectError as error:
         raise _absent(way) from error
     except (httpx.HTTPError, ValueError, AttributeError, LookupError, TypeError):
-        return
+        pass
+    if way.mode is None and way.file is None and way.sampling and "model" not in way.sampling:
+        # As the orchestrators ask it: many servers want an id even where they have one model.
+        ids = await told.ids(client, way.url, _authorization(way)) or ()
+        return replace(way, sampling=_named(way.sampling, ids[0] if len(ids) == 1 else None))
+    return way
 
 
 async def _greet_model(client: httpx.AsyncClient, way: Way) -> None:

@@ -53,7 +53,10 @@ class Unlimited:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a model server is: `url` ends in /v1; `model` is the id to ask for where a server has several."""
+    """Where a model server is: `url` ends in /v1; `model` is the id to ask for where a server has several.
+
+    With `elsewhere` it is a server that maker does not start. Many of those want an id even where they have one model.
+    """
 
     url: str
     key: str | None = None
@@ -61,6 +64,7 @@ class Endpoint:
     model: str | None = None
     kept: Limiter | None = None
     """The limiter for those who fill gaps, where a slot is kept for them."""
+    elsewhere: bool = False
 
     def limiter_of(self, request: ChatRequest) -> Limiter:
         """Who hands out the request's slot."""
@@ -102,6 +106,7 @@ class Replica:
         self._ready_at = float("-inf")
         self._rests_until = float("-inf")
         self._limits: Limits | None = None
+        self._ids: tuple[str, ...] | None = None
 
     def open(self) -> None:
         """Build the client; nothing is sent yet."""
@@ -122,7 +127,7 @@ class Replica:
         now = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(PROBE_S if self._ready_at > 0 else FIRST_PROBE_S):
-                self.last_state = await self._health()
+                self.last_state = await told.state(self._http, self._base, self._v1)
         except httpx.TransportError:
             self.last_state = self._silent()
         except TimeoutError:
@@ -150,7 +155,7 @@ class Replica:
         """Note that no connection could be made; the failure to report."""
         self.rest()
         self.last_state = self._silent()
-        self._limits = None  # it may come back with another model
+        self._limits = self._ids = None  # it may come back with another model
         if self.last_state == "loading":
             return self._is_loading()
         return ModelUnavailable.of(self._role)
@@ -165,7 +170,7 @@ class Replica:
             RequestError: the server cannot take this kind of content.
         """
         begun = False
-        path, body = self._asked(request)
+        path, body = self._asked(request, await self._model())
         deadline = self._in(self._timeouts.first_token_s)
         try:
             async with self._post(path, body, deadline) as response:
@@ -178,26 +183,34 @@ class Replica:
                 raise ModelReplyError(f"the answer of the {self._role} was cut short", role=self._role) from error
             raise ConnectionFailed from error
 
-    def _asked(self, request: ChatRequest) -> tuple[str, bytes]:
+    def _asked(self, request: ChatRequest, model: str | None) -> tuple[str, bytes]:
         """Where the request goes and what is sent there."""
         if request.fill is None:
-            return f"{self._v1}/chat/completions", _sent(request_body(request, self.endpoint.model))
+            return f"{self._v1}/chat/completions", _sent(request_body(request, model))
         path = f"{self._v1}/completions" if goes_on(request.fill) else f"{self._base}/infill"
-        return path, _sent(fill_body(request, request.fill, self.endpoint.model))
+        return path, _sent(fill_body(request, request.fill, model))
+
+    async def _model(self) -> str | None:
+        """The id to ask for: the one that was given, or the only one that a server elsewhere lists."""
+        if self.endpoint.model or not self.endpoint.elsewhere:
+            return self.endpoint.model
+        if self._ids is None:
+            self._ids = await told.ids(self._http, self._v1)
+        return self._ids[0] if self._ids and len(self._ids) == 1 else None
 
     async def limits(self) -> Limits:
         """What the server says it can take, asked once; nothing from one that does not tell."""
         if self._limits is None:
-            self._limits = await told.limits(self._http, self._base)
+            self._limits = await told.limits(self._http, self._base, await self._model())
         return self._limits or Limits()
 
     async def count(self, request: ChatRequest) -> int | None:
         """The tokens of the prompt, by the server's own template and tokenizer; None where it cannot tell."""
-        return await told.count(self._http, self._base, request)
+        return await told.count(self._http, self._base, request, await self._model())
 
     async def is_token(self, text: str) -> bool:
         """Whether the text is one token of the model; not where the server does not tell."""
-        return await told.is_token(self._http, self._base, text)
+        return await told.is_token(self._http, self._base, text, await self._model())
 
     @property
     def _v1(self) -> str:
@@ -267,7 +280,7 @@ class Replica:
 
     def _refused(self, status: int, text: str) -> NoReturn:
         """Raise what an answer other than 200 means."""
-        error = told.error_object(text)
+        error, self._ids = told.error_object(text), None
         if error.get("type") == "exceed_context_size_error" or "maximum context length" in text:
             raise context_overflow(error)
         if status == 503 and "oading" in text:
@@ -279,19 +292,20 @@ class Replica:
             raise RequestError(f"the {self._role} takes only text; send no images or audio", param="messages")
         if status == 400:
             said = "".join(character for character in str(error.get("message", "")) if character.isprintable())
-            raise RequestError(f"the {self._role}'s model server cannot take this request: {said[:300] or 'no reason'}")
+            raise RequestError(
+                f"the {self._role}'s model server cannot take this request: {said[:300] or 'no reason'}{self._wanted}"
+            )
         log.warning("%s answered %d: %.300s", self.endpoint.url, status, error.get("type", ""))
-        sentence = f"the {self._role} refused the request with status {status}; `maker logs {self._role}` says why"
+        elsewhere = self.endpoint.elsewhere
+        advice = f"look at [roles.{self._role}] in maker.toml" if elsewhere else f"`maker logs {self._role}` says why"
+        sentence = f"the {self._role} refused the request with status {status}; {advice}"
         raise ModelHTTPError(sentence, role=self._role, status=status, body=text)
 
-    async def _health(self) -> ModelState:
-        status = (await self._http.get(f"{self._base}/health")).status_code
-        if status == 404:
-            # Not every OpenAI-compatible server has /health; all have a list of models.
-            status = (await self._http.get(f"{self._v1}/models")).status_code
-        if status == 503:
-            return "loading"
-        return "ready" if status == 200 else "down"
+    @property
+    def _wanted(self) -> str:
+        """What to do where a server elsewhere has several models, and none was named."""
+        unnamed = self.endpoint.elsewhere and not self.endpoint.model
+        return f"; roles.{self._role}.model_id in maker.toml says which model to ask for" if unnamed else ""
 
     def _silent(self) -> ModelState:
         return "loading" if self._loading() else "down"

@@ -118,7 +118,7 @@ def _model(config: Config, mode: ModeName, plan: RolePlan) -> LlamaModel:
     return LlamaModel(
         plan.role,
         _endpoints(config, mode, plan),
-        name=plan.model.name,
+        name=plan.model_id or plan.model.name,
         timeouts=Timeouts(settings.first_token_timeout_s, settings.idle_timeout_s),
         loading=partial(_is_young, config, plan.served_by, settings.start_budget_s),
     )
@@ -126,7 +126,9 @@ def _model(config: Config, mode: ModeName, plan: RolePlan) -> LlamaModel:
 
 def _endpoints(config: Config, mode: ModeName, plan: RolePlan) -> list[Endpoint]:
     if plan.served_by not in ROLES:
-        return [Endpoint(url) for url in plan.urls]
+        secret = config.role(plan.role).api_key
+        key = secret.get_secret_value() if secret else None
+        return [Endpoint(url, key, model=plan.model_id, elsewhere=True) for url in plan.urls]
     slots = config.home.run / "slots" / plan.served_by
     keeps = plan.served_by == "voter"
     limiter = SlotLimiter(slots, plan.slots, mode, kept=keeps)

@@ -20,6 +20,16 @@ def test_each_setting_that_answers_depend_on_has_its_name(home: Home) -> None:
     assert {"profile", "roles.coder"} < changed(home, 'profile = "full"\n')
 
 
+def test_a_server_that_is_asked_for_another_model_is_another(home: Home) -> None:
+    def asked(*lines: str) -> object:
+        text = "\n".join(["[roles.coder]", 'urls = ["http://127.0.0.1:9/v1"]', *lines])
+        return identity.settings(configuration.parse(text, home), "low")["models"]["coder"]
+
+    assert asked() == ["http://127.0.0.1:9/v1"]
+    assert asked('model_id = "a"') != asked('model_id = "b"')
+    assert asked('api_key = "a"') == asked('api_key = "b"') == asked()
+
+
 def test_what_answers_do_not_depend_on_is_not_compared(home: Home) -> None:
     assert changed(home, "[modes.high]\nk = 5\n[ports]\ncoder = 18002\n") == set()
 

@@ -50,6 +50,13 @@ def test_show_never_shows_a_key(home: Home, maker: Terminal, section: str) -> No
         assert "secret-key" not in out and "(set)" in out
 
 
+def test_show_never_shows_the_key_of_a_role(home: Home, maker: Terminal) -> None:
+    home.toml.write_text('[roles.coder]\nurls = ["http://x/v1"]\napi_key = "secret-key"\n', encoding="utf-8")
+    for arguments in ((), ("--json",)):
+        out = maker("config", "show", *arguments)[1]
+        assert "secret-key" not in out and "api_key" in out
+
+
 def test_show_as_json_has_the_names_of_maker_toml(home: Home, maker: Terminal) -> None:
     values = json.loads(maker("config", "show", "--json")[1])
     assert values["ports"]["gpt-oss"] == 8005

@@ -9,7 +9,9 @@ import pytest
 
 from docs import generate
 from maker import __version__
+from maker import config as configuration
 from maker.cli.app import main
+from maker.config import Home
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -49,6 +51,12 @@ def parse(command: click.Command, words: list[str], line: str) -> None:
         name, nested, rest = command.resolve_command(context, words)
         assert nested is not None, f"no command {name!r}: {line}"
         parse(nested, rest, line)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_example_of_a_maker_toml_is_one(page: Path) -> None:
+    for block in re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        configuration.parse(block, Home(Path("/tmp/maker-home")))
 
 
 def test_the_readme_begins_with_the_two_commands() -> None:

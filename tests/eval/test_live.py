@@ -340,6 +340,23 @@ async def test_a_coder_of_another_file_than_maker_toml_says_is_not_measured(
     assert str(result.exception) == said
 
 
+@pytest.mark.parametrize(("model_id", "listed"), [('model_id = "the-coder"', ()), ("", ("the-coder",))])
+@in_loop
+async def test_direct_asks_a_coder_elsewhere_as_the_orchestrators_do(
+    home: Home, tmp_path: Path, sandbox: TrustedSandbox, model_id: str, listed: tuple[str, ...]
+) -> None:
+    scripts = {"f_easy": SCRIPTS["f_easy"]}
+    data = write_suite(tmp_path / "sums.jsonl", scripts)
+    async with bundle(home, scripts, MODE) as server:
+        server.key, server.models = "of-theirs", listed or ("one", "other")
+        with home.toml.open("a", encoding="utf-8") as file:
+            file.write(f'[roles.coder]\nurls = ["{server.url}"]\napi_key = "of-theirs"\n{model_id}\n')
+        result = await command("--data", str(data), "--modes", "direct0", "--json")
+    assert of_mode(result, "direct0")["pass_at_1"] == 100
+    assert [body["model"] for body in server.bodies] == ["the-coder"]
+    assert not any("of-theirs" in path.read_text(encoding="utf-8") for path in (home.root / "eval").rglob("*.jsonl"))
+
+
 @in_loop
 async def test_a_mode_that_lacks_a_role_is_not_measured(home: Home, tmp_path: Path, sandbox: TrustedSandbox) -> None:
     """Its answers would be kept, and never asked again, as those of a whole mode."""

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import httpx
 import pytest
 from aiohttp import web
 
-from maker.chat.types import Completion, Delta, TextDelta, Usage
+from maker.chat.types import Completion, Delta, Fill, TextDelta, Usage
 from maker.errors import (
     ContextOverflow,
     MakerError,
@@ -378,6 +379,60 @@ async def test_a_dead_replica_is_skipped() -> None:
             assert (await complete(model, ask()))[0].text == "hello big world"
         assert await model.state() == "ready"
         assert fake.requests == 3
+
+
+def elsewhere(fake: FakeLlama, *, key: str | None = None, model: str | None = None) -> LlamaModel:
+    return LlamaModel("coder", [Endpoint(fake.url, key, model=model, elsewhere=True)])
+
+
+@in_loop
+async def test_a_server_elsewhere_with_one_model_is_asked_for_that_one() -> None:
+    async with FakeLlama(model="only:7b") as fake, elsewhere(fake) as model, client(fake) as ours:
+        for one in (model, ours):
+            await complete(one, ask())
+            await complete(one, ask())
+        with_gap = replace(ask(), fill=Fill("def f(", "\n"))
+        await complete(model, with_gap)
+
+        assert [body.get("model") for body in fake.bodies] == ["only:7b", "only:7b", None, None, "only:7b"]
+        assert fake.lists == 1
+
+
+@in_loop
+async def test_a_server_elsewhere_with_several_models_is_asked_for_the_one_that_was_named() -> None:
+    async with FakeLlama(models=("a", "b")) as fake:
+        async with elsewhere(fake, model="b") as model:
+            await complete(model, ask())
+            assert await model.count(ask()) == 3
+        async with elsewhere(fake) as model:
+            await complete(model, ask())
+            assert fake.bodies[-1].get("model") is None
+            fake.behave(status=400, refusal="model is required")
+            error = await failure(model)
+
+        assert fake.bodies[0]["model"] == "b"
+        assert isinstance(error, RequestError) and "roles.coder.model_id" in str(error)
+
+
+@in_loop
+async def test_a_refusal_of_a_server_elsewhere_leads_to_maker_toml() -> None:
+    async with FakeLlama(key="right-key") as fake, elsewhere(fake, key="wrong-key", model="a") as model:
+        assert "look at [roles.coder] in maker.toml" in str(await failure(model))
+
+
+class Gateway(FakeLlama):
+    """Its health is for those with a key, and then takes all models to generate: LiteLLM's."""
+
+    async def _health(self, request: web.Request) -> web.Response:
+        if "Authorization" not in request.headers:
+            return web.json_response({"error": {"message": "no key"}}, status=401)
+        raise AssertionError("every model would generate")
+
+
+@in_loop
+async def test_a_health_that_wants_a_key_is_not_asked_with_it() -> None:
+    async with Gateway(key="a-key") as fake, elsewhere(fake, key="a-key") as model:
+        assert await model.state() == "ready"
 
 
 SICK: list[dict[str, Any]] = [
