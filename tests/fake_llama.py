@@ -8,6 +8,7 @@ user message, unless `POST /control` (or `FakeLlama.behave` in the same process)
 import argparse
 import asyncio
 import itertools
+import json
 import re
 import socket
 import struct
@@ -230,6 +231,8 @@ class FakeLlama:
             prompt = prompt_text(body).split()
             if how.context is not None and len(prompt) > how.context:
                 return _exceeds(len(prompt), how.context)
+            if not how.vision and '"image_url"' in json.dumps(body):
+                return _error(500, "image input is not supported - hint: you may need the mmproj", "server_error")
             count = body.get("n") or 1
             if not 1 <= count <= self.slots:
                 message = f"Value must be between 1 <= value <= {self.slots}"

@@ -48,8 +48,8 @@ class Behaviour:
     """Answer 503 for so long from the moment this is set."""
     context: int | None = None
     """Longest prompt in tokens; a longer one is 400."""
-    vision: bool = False
-    """Say on /props that images are taken."""
+    vision: bool | None = False
+    """Take images, and say so on /props; None refuses them too, but does not say so before."""
     fim: bool = True
     """Have markers for filling gaps; what was trained on them takes a quoted word from behind the gap."""
     markers: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from maker.chat.types import ChatRequest, Completion, JsonObject, Sampling
 from maker.config import Mode
 from maker.errors import MakerError, ModelError
+from maker.models.images import MaybeBlind
 from maker.models.model import Model
 from maker.pipeline import prompts, replies
 from maker.pipeline.call import Ledger, call
@@ -66,6 +67,10 @@ class Work:
     copy: Copy | None = None
     """The copy of the task's repository that candidates run over."""
 
+    def __post_init__(self) -> None:
+        models = {role: MaybeBlind(model, self._left_out) for role, model in self.tools.models.items()}
+        self.tools = replace(self.tools, models=models)
+
     @property
     def progress(self) -> Progress:
         """What the run has finished so far, by an interrupted run before it too."""
@@ -101,6 +106,11 @@ class Work:
         if text not in self.notes:
             self.notes.append(text)
             await self.emit(Noted(text))
+
+    async def _left_out(self, role: str) -> None:
+        """Note that the role was asked without the images: one note for all that only help the coder."""
+        of_coder = "the coder was asked without the images: its server refuses them"
+        await self.note(of_coder if role == "coder" else "roles whose models see no images were asked without them")
 
     @asynccontextmanager
     async def stage(self, name: str) -> AsyncIterator[None]:

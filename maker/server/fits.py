@@ -2,8 +2,9 @@
 
 import json
 
-from maker.chat.types import ChatRequest, JsonObject
+from maker.chat.types import ChatRequest
 from maker.errors import ContextOverflow, RequestError
+from maker.models.images import has_image
 from maker.models.model import Model
 
 
@@ -16,7 +17,7 @@ async def check_fits(model: Model, request: ChatRequest) -> None:
         RequestError: there are images, and the model takes none.
         ContextOverflow: the prompt is longer than a slot.
     """
-    has_images = any(map(_has_image, request.messages))
+    has_images = has_image(request)
     size = _size(request)
     if size < _SMALL and not has_images:
         return
@@ -45,8 +46,3 @@ def _size(request: ChatRequest) -> int:
     if request.fill is not None:
         return len(request.fill.prefix.encode()) + len((request.fill.suffix or "").encode())
     return len(json.dumps([request.messages, request.tools], ensure_ascii=False).encode())
-
-
-def _has_image(message: JsonObject) -> bool:
-    content = message.get("content")
-    return isinstance(content, list) and any(part.get("type") == "image_url" for part in content)
