@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import httpx
 
 from maker.chat.types import ChatRequest, Sampling
+from maker.models.endpoint import Endpoint
 from maker.models.llama import LlamaModel
 from maker.models.model import complete
-from maker.models.replica import Endpoint
 from maker.models.transport import aiohttp_transport
 
 TRANSPORTS: dict[str, Callable[[], httpx.AsyncBaseTransport]] = {

@@ -21,9 +21,9 @@ from maker.catalog.profiles import TINY_MODES
 from maker.chat.types import ChatRequest
 from maker.config import Config, Home, Mode
 from maker.errors import MakerError
+from maker.models.endpoint import Endpoint
 from maker.models.llama import LlamaModel
 from maker.models.model import Model
-from maker.models.replica import Endpoint
 from maker.models.scripted import ScriptedModel
 from maker.pipeline.events import ignore
 from maker.pipeline.run import run

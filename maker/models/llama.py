@@ -11,14 +11,9 @@ import httpx
 from maker.chat.types import ChatRequest, Delta, Sampling, Usage
 from maker.chat.upstream import ReplyDecoder
 from maker.errors import ModelError, ModelHTTPError, ModelTimeout, ModelUnavailable
+from maker.models.endpoint import DEFAULT_TIMEOUTS, Endpoint, Timeouts
 from maker.models.model import Limits, ModelState
-from maker.models.replica import (
-    DEFAULT_TIMEOUTS,
-    ConnectionFailed,
-    Endpoint,
-    Replica,
-    Timeouts,
-)
+from maker.models.replica import ConnectionFailed, Replica
 from maker.models.transport import aiohttp_transport
 
 # The first may meet a server that is just ending, or is sick; the second goes to another one, or, where there is no

@@ -7,9 +7,8 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
-from dataclasses import dataclass
-from typing import NoReturn, Protocol, cast
+from contextlib import aclosing, asynccontextmanager
+from typing import NoReturn, cast
 
 import httpx
 
@@ -18,6 +17,7 @@ from maker.chat.upstream import ReplyDecoder, context_overflow, request_body
 from maker.chat.upstream_fill import fill_body, goes_on
 from maker.errors import ModelHTTPError, ModelLoading, ModelReplyError, ModelTimeout, ModelUnavailable, RequestError
 from maker.models import told
+from maker.models.endpoint import Endpoint, Timeouts
 from maker.models.model import Limits, ModelState
 
 log = logging.getLogger(__name__)
@@ -33,53 +33,6 @@ DRAIN_S = 0.2
 ERROR_BODY_S = 2.0
 # How long a server that failed is asked only where no other is left: /health may say "ok" while it answers nothing.
 REST_S = 30.0
-
-
-class Limiter(Protocol):
-    """Hands out a server's slots."""
-
-    def take(self, count: int = 1) -> AbstractAsyncContextManager[int]:
-        """Wait for at least one slot; hold up to `count` while the context is open and say how many."""
-
-
-class Unlimited:
-    """The limiter of a server whose slots are not ours to count."""
-
-    @asynccontextmanager
-    async def take(self, count: int = 1) -> AsyncIterator[int]:
-        """As many as asked, at once."""
-        yield count
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a model server is: `url` ends in /v1; `model` is the id to ask for where a server has several.
-
-    With `elsewhere` it is a server that maker does not start. Many of those want an id even where they have one model.
-    """
-
-    url: str
-    key: str | None = None
-    limiter: Limiter = Unlimited()
-    model: str | None = None
-    kept: Limiter | None = None
-    """The limiter for those who fill gaps, where a slot is kept for them."""
-    elsewhere: bool = False
-
-    def limiter_of(self, request: ChatRequest) -> Limiter:
-        """Who hands out the request's slot."""
-        return self.kept if self.kept and request.fill and request.fill.suffix is not None else self.limiter
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Longest silences in seconds: before the first token, and between two."""
-
-    first_token_s: float = 120.0
-    idle_s: float = 30.0
-
-
-DEFAULT_TIMEOUTS = Timeouts()
 
 
 class ConnectionFailed(Exception):

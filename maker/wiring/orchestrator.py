@@ -14,9 +14,9 @@ from maker.catalog import identity, profiles
 from maker.catalog.profiles import RolePlan
 from maker.config import ROLES, Config, ModeName, Outside
 from maker.engine import launch
+from maker.models.endpoint import Endpoint, Timeouts
 from maker.models.llama import LlamaModel
 from maker.models.model import Model
-from maker.models.replica import Endpoint, Timeouts
 from maker.models.slots import SlotLimiter
 from maker.models.vectors import VectorServer
 from maker.pipeline.work import Tools

@@ -6,9 +6,9 @@ import pytest
 
 from maker.catalog import profiles
 from maker.chat.types import ChatRequest, Fill, Sampling
+from maker.models.endpoint import Endpoint
 from maker.models.llama import LlamaModel
 from maker.models.model import Limits, complete
-from maker.models.replica import Endpoint
 from tests.engine.servers import KEY, Server, home_with_model, running
 from tests.models.support import in_loop
 

@@ -8,9 +8,9 @@ import pytest
 from maker.chat.fim import FAMILIES, Family
 from maker.chat.types import ChatRequest, Fill, Sampling
 from maker.errors import RequestError
+from maker.models.endpoint import Endpoint
 from maker.models.llama import LlamaModel
 from maker.models.model import Limits, complete
-from maker.models.replica import Endpoint
 from maker.models.slots import SlotLimiter, in_use
 from maker.pipeline.fill import PROBE, FillSupport
 from tests.fake_llama import FakeLlama

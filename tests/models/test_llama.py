@@ -24,9 +24,10 @@ from maker.errors import (
     ModelUnavailable,
     RequestError,
 )
+from maker.models.endpoint import Endpoint, Timeouts
 from maker.models.llama import LlamaModel
 from maker.models.model import complete
-from maker.models.replica import FIRST_PROBE_S, PROBE_S, Endpoint, Timeouts
+from maker.models.replica import FIRST_PROBE_S, PROBE_S
 from maker.models.slots import SlotLimiter, in_use
 from maker.models.transport import aiohttp_transport
 from tests.fake_llama import FakeLlama

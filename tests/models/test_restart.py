@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
+from maker.models.endpoint import Endpoint
 from maker.models.llama import LlamaModel
 from maker.models.model import complete
-from maker.models.replica import Endpoint
 from maker.models.transport import aiohttp_transport
 from tests.models.support import ask, in_loop
 from tests.support import free_ports

@@ -9,8 +9,8 @@ import pytest
 
 from maker.chat.types import ChatRequest, Completion, JsonObject
 from maker.config import Mode
+from maker.models.endpoint import Endpoint
 from maker.models.llama import LlamaModel
-from maker.models.replica import Endpoint
 from maker.models.slots import SlotLimiter, in_use
 from maker.pipeline.candidates import wave
 from maker.pipeline.events import ignore

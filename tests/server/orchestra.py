@@ -15,9 +15,9 @@ from quart import Quart
 from maker.catalog import identity
 from maker.config import Mode, ModeName, Server
 from maker.loopback import settings
+from maker.models.endpoint import Endpoint, Limiter, Timeouts, Unlimited
 from maker.models.llama import LlamaModel
 from maker.models.model import Model
-from maker.models.replica import Endpoint, Limiter, Timeouts, Unlimited
 from maker.models.slots import SlotLimiter, in_use
 from maker.pipeline.events import Emit, Event, RunFailed, ignore
 from maker.pipeline.repository import Repository
