@@ -1,7 +1,7 @@
 """What maker.toml can say: frozen typed sections, each setting with its default, its limits and its meaning."""
 
 import re
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -25,6 +25,7 @@ MODES: tuple[ModeName, ...] = get_args(ModeName)
 TARGETS: tuple[Target, ...] = get_args(Target)
 ROLES: tuple[RoleName, ...] = get_args(RoleName)
 MAX_PORT = 65535
+K = TypeVar("K", str, SecretStr)
 
 
 def _address(url: str) -> str:
@@ -34,6 +35,16 @@ def _address(url: str) -> str:
     return url.rstrip("/")
 
 
+def _sendable(key: K) -> K:
+    """A key as a header can carry it: most clients refuse to send any other letter."""
+    said = key if isinstance(key, str) else key.get_secret_value()
+    if not (said.isascii() and said.isprintable() and " " not in said):
+        raise ValueError("a key is of ASCII letters, digits and marks, without spaces: clients send no other")
+    return key
+
+
+Key = Annotated[str, AfterValidator(_sendable)]
+SecretKey = Annotated[SecretStr, AfterValidator(_sendable)]
 Url = Annotated[str, AfterValidator(_address)]
 Texts = Annotated[tuple[str, ...], Field(strict=False)]
 """TOML gives lists, which a strict tuple refuses."""
@@ -85,7 +96,7 @@ class Role(Section):
     model_id: str | None = Field(
         None, min_length=1, description="The id to ask the servers of `urls` for; left out, the only one they list."
     )
-    api_key: SecretStr | None = Field(
+    api_key: SecretKey | None = Field(
         None, min_length=1, description="Key that the servers of `urls` ask for, if they do."
     )
     engine: EngineName | None = Field(None, description="Engine for this role; the global `engine` where left out.")
@@ -172,7 +183,7 @@ class Server(Section):
     """The HTTP interface of both orchestrators and of mcp."""
 
     allowed_origins: Texts = Field((), description="Browser origins that may call; none by default.")
-    api_key: str | None = Field(None, min_length=8, description="Key that clients must send; none by default.")
+    api_key: Key | None = Field(None, min_length=8, description="Key that clients must send; none by default.")
     max_body_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="Longest request body.")
     max_requests: int = Field(64, ge=1, description="Requests one orchestrator works on or queues at once.")
     keep_alive_s: float = Field(10, gt=0, le=10, description="Longest silence on a stream before a keep-alive comment.")
@@ -205,7 +216,7 @@ class Outside(Section):
 
     url: Url | None = Field(None, description="OpenAI-compatible server; ends in /v1.")
     model: str | None = Field(None, description="The id to ask it for; the client's own where left out.")
-    api_key: str | None = Field(None, description="Key that the server asks for, if it does.")
+    api_key: Key | None = Field(None, description="Key that the server asks for, if it does.")
 
 
 class Config(Section):

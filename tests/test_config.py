@@ -85,6 +85,10 @@ def test_a_role_with_a_hyphen_is_found_by_its_name() -> None:
         ("[embeddings]\nurl = 'http://a:1'", ["embeddings.url: is 'http://a:1'", "ends in /v1"]),
         ("[roles.coder]\nmodel_id = 'x'", ["roles.coder: model_id", "give their urls"]),
         ("[roles.coder]\napi_key = 'secret'", ["roles.coder", "give their urls"]),
+        ("[server]\napi_key = 'schlüssel1'", ["server.api_key", "of ASCII letters"]),
+        ("[server]\napi_key = 'with a space'", ["server.api_key", "of ASCII letters"]),
+        ("[embeddings]\napi_key = 'clé'", ["embeddings.api_key", "of ASCII letters"]),
+        ('[roles.coder]\nurls = ["http://x/v1"]\napi_key = "clé"', ["roles.coder.api_key", "of ASCII letters"]),
     ],
 )
 def test_a_mistake_names_file_key_and_what_is_allowed(text: str, parts: list[str]) -> None:
