@@ -231,7 +231,8 @@ class FakeLlama:
             prompt = prompt_text(body).split()
             if how.context is not None and len(prompt) > how.context:
                 return _exceeds(len(prompt), how.context)
-            if not how.vision and '"image_url"' in json.dumps(body):
+            # A client's tools may well be about images.
+            if not how.vision and '"image_url"' in json.dumps(body.get("messages", [])):
                 return _error(500, "image input is not supported - hint: you may need the mmproj", "server_error")
             count = body.get("n") or 1
             if not 1 <= count <= self.slots:
