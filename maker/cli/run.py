@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import NoReturn
 
 import click
@@ -43,12 +43,8 @@ def start(session: Session, target: Target, wait: bool, timeout: float, as_json:
     bundle = session.bundle()
     before = bundle.status()
     out = console(stderr=as_json)
-    try:
-        with _progress(out) as progress:
-            status = bundle.start(target, wait=wait, timeout_s=timeout, report=progress.report)
-    except KeyboardInterrupt:
-        click.echo("maker: what was begun goes on; `maker status` shows it, `maker stop` ends it", err=True)
-        raise
+    with _progress(out) as progress:
+        status = bundle.start(target, wait=wait, timeout_s=timeout, report=progress.report)
     if as_json:
         _print_json(status)
     else:
@@ -82,20 +78,30 @@ def stop(session: Session) -> None:
 @click.command(
     epilog="""\b
 Examples:
-  maker restart                  everything
+  maker restart                  everything, and wait until it is ready again
   maker restart orchestrator-high orchestrator-low
+  maker restart coder --no-wait  return at once; `maker status` shows how it goes
 """
 )
 @click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.option("--wait/--no-wait", default=True, help="Wait until what was restarted is ready (the default).")
+@click.option("--timeout", type=click.FloatRange(min=0), default=600.0, show_default=True, help="Seconds to wait.")
 @click.pass_obj
-def restart(session: Session, names: tuple[str, ...]) -> int:
-    """Restart everything, or the services named."""
+def restart(session: Session, names: tuple[str, ...], wait: bool, timeout: float) -> None:
+    """Restart everything, or the services named.
+
+    Nothing is stopped where it could not start again: its model file is gone, say, or its port is taken.
+    """
     session.check_names(names)
+    began = time.monotonic()
     bundle = session.bundle()
-    bundle.restart(names)
+    before = bundle.status()
+    with _progress(console(), before) as progress:
+        bundle.restart(names, wait=wait, timeout_s=timeout, report=progress.report)
     for name in names or ("everything that should run",):
-        click.echo(f"restarted {name}")
-    return 0
+        click.echo(f"restarted {name}" if wait else f"restarting {name}")
+    if wait:
+        click.echo(f"ready after {time.monotonic() - began:.1f} s")
 
 
 @click.command(
@@ -135,11 +141,11 @@ def _watch(bundle: Bundle) -> NoReturn:
 
 
 class _Progress:
-    """Shows each report of a start: the table in place at a terminal, one line per change elsewhere."""
+    """Shows each report of a start or restart: the table in place at a terminal, one line per change elsewhere."""
 
-    def __init__(self, out: Console, live: Live | None) -> None:
-        self._last: BundleStatus | None = None
+    def __init__(self, out: Console, before: BundleStatus | None, live: Live | None) -> None:
         self._out = out
+        self._last = before
         self._live = live
 
     def report(self, status: BundleStatus) -> None:
@@ -152,12 +158,15 @@ class _Progress:
 
 
 @contextmanager
-def _progress(out: Console) -> Iterator[_Progress]:
-    if not out.is_terminal:
-        yield _Progress(out, None)
-        return
-    with Live(console=out, auto_refresh=False) as live:
-        yield _Progress(out, live)
+def _progress(out: Console, before: BundleStatus | None = None) -> Iterator[_Progress]:
+    """Progress for as long as something is waited for; says what goes on when the wait is interrupted."""
+    shown = Live(console=out, auto_refresh=False) if out.is_terminal else nullcontext()
+    try:
+        with shown as live:
+            yield _Progress(out, before, live)
+    except KeyboardInterrupt:
+        click.echo("maker: what was begun goes on; `maker status` shows it, `maker stop` ends it", err=True)
+        raise
 
 
 def _print_json(status: BundleStatus) -> None:

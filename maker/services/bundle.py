@@ -1,13 +1,13 @@
 """Starting, stopping and looking at the whole bundle: the verbs behind the commands of the same names.
 
 `start` converges: whatever ran before, afterwards exactly what the target needs runs. Only the listener under
-supervisord starts and stops programs for a target, so that a boot without anybody logged in takes the same path.
+supervisord starts, stops and restarts programs, so that a boot without anybody logged in takes the same path.
 """
 
 import contextlib
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 import psutil
@@ -38,9 +38,9 @@ POKE_S = 0.02
 
 
 class Bundle:
-    """The services of one MAKER_HOME; `verify` raises ModelFileError for a model the target cannot run with."""
+    """The services of one MAKER_HOME; `verify` raises ModelFileError where one of the services cannot run."""
 
-    def __init__(self, config: Config, *, verify: Callable[[Target], None] | None = None) -> None:
+    def __init__(self, config: Config, *, verify: Callable[[Collection[str]], None] | None = None) -> None:
         self._config = config
         self._home = config.home
         self._verify = verify or self._verify_models
@@ -67,14 +67,13 @@ class Bundle:
             NotReady: something failed for good, or is not ready after `timeout_s` seconds.
             NotRunning: the bundle was stopped while it started.
         """
-        supervisor.prepare(self._home)
-        profiles.renew(self._config)
-        self._verify(target)
+        needed = processes(self._config, target)
+        self._check_files(needed)
         end_at = time.monotonic() + timeout_s
         with changing(self._home, within_s=LOCK_WAIT_S):
-            self._check_ports(target)
+            self._check_ports(needed)
             self._launch(target)
-        return self._wait_ready(end_at, timeout_s, report) if wait else self.status()
+        return self._wait_ready((), end_at, timeout_s, report) if wait else self.status()
 
     def stop(self, *, report: Callable[[str], None]) -> None:
         """End every process of the bundle, whether or not its supervisor still lives; nothing is left listening.
@@ -89,23 +88,31 @@ class Bundle:
                 self._shut_down(report)
             self._clean_up(report)
 
-    def restart(self, names: Sequence[str]) -> None:
-        """Restart the named services, or everything that is wanted; returns when they have been started.
+    def restart(
+        self, names: Sequence[str], *, wait: bool, timeout_s: float, report: Callable[[BundleStatus], None]
+    ) -> BundleStatus:
+        """Give the named services, or everything that is wanted, new processes; `report` as with `start`.
 
         Raises:
             ServiceError: there is no such service, or it has no process of its own.
-            NotRunning: the bundle does not run.
+            NotRunning: the bundle does not run, or was stopped meanwhile.
+            ModelFileError: a model file is missing, damaged or not trusted.
+            PortBusy: another program has a port that is needed. Up to here nothing was stopped.
+            NotReady: one of them failed for good, or is not ready after `timeout_s` seconds.
         """
         wanted = list(names) or sorted(processes(self._config, read_target(self._home)))
         for name in wanted:
             self._require_process(name)
         self._supervisor.programs()  # says so where nothing runs, MAKER_HOME included
+        if not wanted:
+            raise NotRunning("nothing was started yet; run `maker start`")
+        self._check_files(wanted)
+        end_at = time.monotonic() + timeout_s
         with changing(self._home, within_s=LOCK_WAIT_S):
-            for name in wanted:
-                self._supervisor.stop(name)
-            self._wait_stopped(wanted)
-            for name in wanted:
-                self._supervisor.start(name)
+            self._check_ports(wanted)
+            self._supervisor.start(LISTENER)
+            self._ask(wanted)
+        return self._wait_ready(wanted, end_at, timeout_s, report) if wait else self.status()
 
     def logs(self, names: Sequence[str]) -> list[Path]:
         """Log files of the named services; of all, the listener and supervisord too, if none is named.
@@ -125,8 +132,7 @@ class Bundle:
             ConfigError: `maker init` was not here.
             ServiceError: a supervisor of this home runs already.
         """
-        supervisor.prepare(self._home)
-        profiles.renew(self._config)
+        self._prepare()
         with changing(self._home, within_s=LOCK_WAIT_S):
             if (pid := self._supervisor.pid()) is not None:
                 raise ServiceError(
@@ -135,18 +141,26 @@ class Bundle:
             self._clean_up(lambda _line: None)
         return supervisor.command(self._home, "--nodaemon", "--silent")
 
-    def _verify_models(self, target: Target) -> None:
-        found = places(self._config)
+    def _prepare(self) -> None:
+        supervisor.prepare(self._home)
+        profiles.renew(self._config)
+
+    def _check_files(self, names: Collection[str]) -> None:
+        """Refuse what the services could not start with."""
+        self._prepare()
+        self._verify(names)
+
+    def _verify_models(self, names: Collection[str]) -> None:
         for role, role_plan in profiles.plan(self._config).items():
-            if target in found[role].spec.targets:
+            if role in names:
                 profiles.verify(role_plan)
 
-    def _check_ports(self, target: Target) -> None:
+    def _check_ports(self, names: Collection[str]) -> None:
         """Refuse ports that others have; what our own processes hold, orphans too, is ours to free.
 
         Redis is left out: where its port is taken, its socket is enough.
         """
-        needed = processes(self._config, target) - {"redis"}
+        needed = set(names) - {"redis"}
         services = [place.spec for name, place in places(self._config).items() if name in needed]
         if busy := ports.conflicts(services, lambda: frozenset(process.pid for process in self._our_processes())):
             raise PortBusy(busy)
@@ -167,7 +181,7 @@ class Bundle:
         else:
             write_target(self._home, target)
             self._supervisor.start(LISTENER)
-        self._wait_heard()
+        self._ask()
 
     def _clean_up(self, report: Callable[[str], None]) -> None:
         """End what a supervisor left that was killed, or that does not answer any more.
@@ -181,10 +195,10 @@ class Bundle:
             report(f"ending {len(left)} processes that no supervisor looks after")
             end(left, within_s=SURVIVOR_WAIT_S)
 
-    def _wait_heard(self) -> None:
-        """Have the listener converge, and wait until it has asked supervisord for everything."""
+    def _ask(self, names: Collection[str] = ()) -> None:
+        """Have the listener converge, or restart these, and wait until it has asked supervisord for everything."""
         token = secrets.token_hex(8)
-        self._supervisor.notify(token)
+        self._supervisor.notify(token, names)
         end_at = time.monotonic() + HEARD_WAIT_S
         while (board := load_board(self._home, self._supervisor.pid())) is None or board.heard != token:
             listener = self._supervisor.programs().get(LISTENER)
@@ -192,19 +206,23 @@ class Bundle:
                 raise ServiceError(f"the readiness listener does not work: {explain(self._log(LISTENER))}")
             time.sleep(0.05)
 
-    def _wait_ready(self, end_at: float, timeout_s: float, report: Callable[[BundleStatus], None]) -> BundleStatus:
+    def _wait_ready(
+        self, names: Collection[str], end_at: float, timeout_s: float, report: Callable[[BundleStatus], None]
+    ) -> BundleStatus:
+        """Wait for the named services; without a name, until what is wanted runs and nothing else does."""
         while True:
             status = self.status()
             report(status)
             if status.supervisor_pid is None:
                 raise NotRunning("maker was stopped while it started; run `maker start` again")
-            if failed := [service for service in status.services if service.wanted and service.failed]:
+            meant = [service for service in status.services if (service.name in names if names else service.wanted)]
+            if failed := [service for service in meant if service.failed]:
                 raise NotReady(self._not_ready(failed, "did not start"))
-            leaving = [service for service in status.services if not service.wanted and service.pid is not None]
-            if status.ready and not leaving and _timed(status):
+            leaving = [service for service in status.services if not (names or service.wanted) and service.pid]
+            late = [service for service in meant if not _arrived(service)] or leaving
+            if meant and not late:
                 return status
             if time.monotonic() > end_at:
-                late = [service for service in status.services if service.wanted and not service.ready] or leaving
                 raise NotReady(self._not_ready(late, f"not ready after {timeout_s:.0f} s"))
             time.sleep(POLL_S)
 
@@ -248,9 +266,9 @@ class Bundle:
         return self._home.log / f"{name}.log"
 
 
-def _timed(status: BundleStatus) -> bool:
-    """Whether the listener, too, has seen everything ready: only it knows how long that took."""
-    return all(service.ready_after_s is not None for service in status.services if service.wanted and service.pid)
+def _arrived(service: ServiceStatus) -> bool:
+    """Whether it is ready and the listener, too, has seen that: only it knows how long it took."""
+    return service.ready and (service.pid is None or service.ready_after_s is not None)
 
 
 def _require_known(name: str, known: Iterable[str]) -> None:

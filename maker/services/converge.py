@@ -1,4 +1,4 @@
-"""Making what runs be what the target needs: the one place that decides which programs start and stop."""
+"""Making what runs be what was asked for: the one place that decides which programs start and stop."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -8,10 +8,11 @@ from maker.services.supervisor import Program
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Programs to start, as soon as they have ended if they are still stopping, and programs to stop."""
+    """Programs to start, as soon as they have ended if they are still stopping; to stop; to stop and start again."""
 
     start: tuple[str, ...] = ()
     stop: tuple[str, ...] = ()
+    restart: tuple[str, ...] = ()
 
 
 def converge(programs: Mapping[str, Program], ours: Collection[str], wanted: Collection[str]) -> Changes:
@@ -19,6 +20,15 @@ def converge(programs: Mapping[str, Program], ours: Collection[str], wanted: Col
     missing = (name for name, program in programs.items() if name in wanted and not program.stays)
     excess = (name for name, program in programs.items() if name in ours and name not in wanted and program.alive)
     return Changes(tuple(missing), tuple(excess))
+
+
+def again(programs: Mapping[str, Program], names: Collection[str]) -> Changes:
+    """A new process for each of these, whether it has one now or not."""
+    named = [program for name, program in programs.items() if name in names]
+    return Changes(
+        start=tuple(program.name for program in named if not program.stays),
+        restart=tuple(program.name for program in named if program.stays),
+    )
 
 
 def resume(programs: Mapping[str, Program], wanted: Collection[str]) -> Changes:

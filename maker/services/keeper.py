@@ -6,7 +6,7 @@ A program that somebody stopped by hand stays stopped until `maker start` or `ma
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import httpx
 from maker.config import Config, load
 from maker.errors import ConfigError, MakerError, NotRunning
 from maker.models.slots import in_use
-from maker.services.converge import Changes, converge, resume
+from maker.services.converge import Changes, again, converge, resume
 from maker.services.places import Place, places, processes
 from maker.services.protocol import Event
 from maker.services.readiness import CANARY_TIMEOUT_S, Readiness, canary, probe_each
@@ -133,25 +133,31 @@ class Keeper:
                 for watch in self._watches.values():
                     watch.woke()
         elif event.name == "REMOTE_COMMUNICATION" and event.values.get("type") == EVENT:
-            await self._converge(event.data)
+            token, *names = event.data.split()
+            await self._carry_out(token, names)
         elif (name := event.values.get("processname", "")) in self._watches:
             if event.name == "PROCESS_STATE_STARTING":
                 self._watches[name].starting(event.values["from_state"], self._clock())
             elif event.name in _ENDS:
                 await self._act(name, self._watches[name].ended(self._clock(), asked=_ENDS[event.name]))
 
-    async def _converge(self, token: str) -> None:
+    async def _carry_out(self, token: str, names: Collection[str]) -> None:
+        """New processes for the named services; without a name, what the target needs."""
         programs = await asyncio.to_thread(self._supervisor.programs)
-        wanted = processes(self._config, read_target(self._config.home))
+        wanted = names or processes(self._config, read_target(self._config.home))
         for name in wanted:
             self._watches[name].asked()
-        await self._change(programs, converge(programs, self._places, wanted))
+        await self._change(programs, again(programs, names) if names else converge(programs, self._places, wanted))
         self._board = replace(self._board, heard=token)
         self._save()
 
     async def _change(self, programs: Mapping[str, Program], changes: Changes) -> None:
         for name in changes.stop:
             _log.info("stopping %s, which the target does not need", name)
+            await asyncio.to_thread(self._supervisor.stop, name)
+        for name in changes.restart:
+            _log.info("restarting %s", name)
+            self._watches[name].returning = True
             await asyncio.to_thread(self._supervisor.stop, name)
         for name in changes.start:
             if programs[name].alive:

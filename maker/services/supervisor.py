@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ ALIVE = frozenset(("STARTING", "RUNNING", "BACKOFF", "STOPPING"))
 """States in which a program has, or is about to have, a process."""
 
 EVENT = "maker"
-"""Type of the remote event that asks the listener to make what runs be what run/target names."""
+"""Type of the remote event that asks the listener to make what runs be what run/target names, or for new processes."""
 
 RPC_TIMEOUT_S = 5.0
 LAUNCH_TIMEOUT_S = 20.0
@@ -92,13 +92,13 @@ class Supervisor:
         """
         self._call("stopProcess", name, False, ignore=(_NOT_RUNNING,))
 
-    def notify(self, token: str) -> None:
-        """Send the listener the event that makes it converge; it shows `token` in its record when it has.
+    def notify(self, token: str, names: Collection[str] = ()) -> None:
+        """Have the listener converge, or restart these programs; it shows `token` in its record when it has.
 
         Raises:
             NotRunning: no supervisor answers.
         """
-        self._call("sendRemoteCommEvent", EVENT, token)
+        self._call("sendRemoteCommEvent", EVENT, " ".join([token, *names]))
 
     def shutdown(self) -> None:
         """Stop every program and the supervisor; returns at once.

@@ -107,6 +107,9 @@ class Watch:
         """Look at its process and at what it answered; `answer` is why it is down where it has no process."""
         if now.monotonic < self.held_until and program.stays:
             return "stop"
+        if program.pid != self.record.pid and program.state not in {"STOPPING", "STOPPED"}:
+            # It ended by itself before it could be stopped, and supervisord starts it anew.
+            self.returning = False
         if program.state == "STOPPED" and self.returning:
             self.returning, self.own_start = False, True
             self.started = now.monotonic

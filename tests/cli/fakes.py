@@ -84,8 +84,14 @@ class FakeBundle(Bundle):
         if self.statuses[-1].supervisor_pid:
             report("stopping coder")
 
-    def restart(self, names: Sequence[str]) -> None:
-        self.calls.append(("restart", *names))
+    def restart(
+        self, names: Sequence[str], *, wait: bool, timeout_s: float, report: Callable[[BundleStatus], None]
+    ) -> BundleStatus:
+        self.calls.append(("restart", *names, wait, timeout_s))
+        self.started = True
+        for status in self.statuses[1:]:
+            report(status)
+        return self.status()
 
     def logs(self, names: Sequence[str]) -> list[Path]:
         every = [each.name for each in self.statuses[-1].services]

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from maker.config import Config, Home
+from maker.errors import NotReady
 from maker.services.status import BundleStatus
 
 from .fakes import FakeBundle, FakeSession, bundle_status
@@ -109,9 +110,31 @@ def test_a_stopped_bundle_is_one_reason_not_twelve(home: Home, maker: Terminal) 
     assert len(maker("status", session=FakeSession(bundle))[1].splitlines()) == 14
 
 
-def test_restart_names_what_it_restarted(bundle: FakeBundle, maker: Terminal) -> None:
-    assert maker("restart", "coder", "mcp", session=FakeSession(bundle))[:2] == (0, "restarted coder\nrestarted mcp\n")
-    assert bundle.calls == [("restart", "coder", "mcp")]
+def test_restart_tells_what_changes_and_names_what_it_restarted(home: Home, maker: Terminal) -> None:
+    loading = bundle_status(home, {"coder": {"ready": False, "detail": "loading the model", "ready_after_s": None}})
+    bundle = FakeBundle(Config(home=home), bundle_status(home), loading, bundle_status(home))
+    code, out, _ = maker("restart", "coder", "mcp", "--timeout", "5", session=FakeSession(bundle))
+    assert code == 0
+    assert bundle.calls == [("restart", "coder", "mcp", True, 5.0)]
+    *told, last = out.splitlines()
+    assert told == ["coder: loading the model", "coder: ready after 2.5 s", "restarted coder", "restarted mcp"]
+    assert last.startswith("ready after ")
+
+
+def test_restart_that_need_not_wait_claims_nothing(bundle: FakeBundle, maker: Terminal) -> None:
+    _, out, _ = maker("restart", "coder", "--no-wait", session=FakeSession(bundle))
+    assert bundle.calls == [("restart", "coder", False, 600.0)]
+    assert out.splitlines()[-1] == "restarting coder" and "ready after 0" not in out
+
+
+def test_restart_of_what_does_not_become_ready_is_exit_3_and_says_why(home: Home, maker: Terminal) -> None:
+    class Broken(FakeBundle):
+        def restart(self, *_: object, **__: object) -> BundleStatus:
+            raise NotReady("coder did not start: the model file is damaged")
+
+    bundle = Broken(Config(home=home), bundle_status(home))
+    code, out, err = maker("restart", "coder", session=FakeSession(bundle))
+    assert (code, out, err) == (3, "", "maker: coder did not start: the model file is damaged\n")
 
 
 def test_restart_of_an_unknown_name_restarts_nothing(bundle: FakeBundle, maker: Terminal) -> None:

@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def set_fault(config: Config, name: str, **faults: object) -> None:
     partial.replace(path)
 
 
-def no_verify(_target: str) -> None:
+def no_verify(_names: Collection[str]) -> None:
     """Stand-ins need no model files."""
 
 
@@ -54,6 +54,11 @@ def make_bundle(config: Config) -> Bundle:
 def start(bundle: Bundle, target: str) -> BundleStatus:
     """Start and wait; the logs are in the message if it fails."""
     return bundle.start(target, wait=True, timeout_s=READY_S, report=lambda _status: None)  # type: ignore[arg-type]
+
+
+def restart(bundle: Bundle, *names: str, wait: bool = True) -> BundleStatus:
+    """Restart the services, and wait."""
+    return bundle.restart(names, wait=wait, timeout_s=READY_S, report=lambda _status: None)
 
 
 @contextmanager

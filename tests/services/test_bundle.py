@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from maker.config import Config
-from maker.errors import NotReady, NotRunning, ServiceError
+from maker.errors import ModelFileError, NotReady, NotRunning, PortBusy, ServiceError
 from maker.process import read_pid
 from maker.services import supervisor
 from maker.services.bundle import Bundle
@@ -29,7 +29,7 @@ from maker.services.spec import LISTENER, specs
 from maker.services.status import ServiceStatus
 from maker.services.supervisor import Supervisor
 from maker.services.watch import Moment
-from tests.services.bundles import alive, get, make_bundle, pids, ready, running_home, set_fault, start
+from tests.services.bundles import alive, get, make_bundle, pids, ready, restart, running_home, set_fault, start
 from tests.support import tail, wait_until
 
 pytestmark = pytest.mark.processes
@@ -186,17 +186,61 @@ def test_what_was_stopped_by_hand_stays_stopped_until_start_asks(
 
 def test_restart_gives_new_processes_to_the_named_only(bundle: Bundle) -> None:
     before = pids(bundle.status())
-    bundle.restart(["mcp", "planner"])
-    wait_until(lambda: bundle.status().ready, within_s=15, why="everything is ready again")
-    after = pids(bundle.status())
-    assert {name for name in before if before[name] != after[name]} == {"mcp", "planner"}
+    after = restart(bundle, "mcp", "planner")
+    assert {name for name in before if before[name] != pids(after)[name]} == {"mcp", "planner"}
+    assert after.ready and bundle.status().ready, "what was restarted answers when the command returns"
+    assert all(service.restarts == 0 for service in after.services if service.name == "planner")
+
+
+def test_restart_waits_for_the_named_only_and_starts_nothing_else(bundle: Bundle, config: Config) -> None:
+    Supervisor(config.home).stop("voter")
+    wait_until(lambda: service(bundle, "voter").state == "STOPPED", within_s=10, why="voter is stopped by hand")
+    assert "mcp" in ready(restart(bundle, "mcp"))
+    assert service(bundle, "voter").state == "STOPPED"
+    assert "voter" in ready(restart(bundle, "voter"))
+
+
+def test_restart_without_a_name_is_everything_that_is_wanted(bundle: Bundle, config: Config) -> None:
+    before = bundle.status()
+    after = restart(bundle)
+    assert after.ready and after.supervisor_pid == before.supervisor_pid
+    assert set(pids(after)) == set(pids(before)) and not set(pids(after).values()) & set(pids(before).values())
+
+
+def test_restart_that_need_not_wait_returns_while_the_service_stops(bundle: Bundle) -> None:
+    status = restart(bundle, "coder", wait=False)
+    assert "coder" not in ready(status)
+    assert "coder" in ready(start(bundle, "all"))
+
+
+def test_restart_stops_nothing_that_could_not_start_again(bundle: Bundle, config: Config) -> None:
+    def missing(names: Collection[str]) -> None:
+        assert list(names) == ["coder"]
+        raise ModelFileError("coder.gguf: no such file")
+
+    before = pids(bundle.status())
+    with pytest.raises(ModelFileError, match=r"coder\.gguf"):
+        restart(Bundle(config, verify=missing), "coder")
+    assert pids(bundle.status()) == before
+
+    Supervisor(config.home).stop("mcp")
+    wait_until(lambda: service(bundle, "mcp").state == "STOPPED", within_s=10, why="its port is free")
+    with socket.create_server(("127.0.0.1", config.port("mcp"))), pytest.raises(PortBusy):
+        restart(bundle, "coder", "mcp")
+    assert pids(bundle.status())["coder"] == before["coder"]
+
+
+def test_restart_of_what_cannot_start_says_why(bundle: Bundle, config: Config) -> None:
+    set_fault(config, "voter", exit="error: no space left on device")
+    with pytest.raises(NotReady, match=r"voter did not start: error: no space left on device"):
+        restart(bundle, "voter")
 
 
 @pytest.mark.parametrize("name", ["qdrant", "coders"])
 def test_restart_refuses_what_it_cannot_restart(bundle: Bundle, name: str) -> None:
     before = pids(bundle.status())
     with pytest.raises(ServiceError, match="no process to restart|there is no service"):
-        bundle.restart(["mcp", name])
+        restart(bundle, "mcp", name)
     assert pids(bundle.status()) == before
 
 
@@ -206,7 +250,7 @@ def test_a_server_without_tokens_is_restarted_once_and_then_left_with_the_reason
     before = pids(bundle.status())["reviewer"]
     began = service_log(config, "reviewer").count("listens on")
     set_fault(config, "reviewer", completion=500)
-    bundle.restart(["reviewer"])
+    restart(bundle, "reviewer", wait=False)
     with pytest.raises(NotReady, match=r"reviewer did not start: .*HTTP 500 kaputt; a restart did not help"):
         start(bundle, "all")
     status = service(bundle, "reviewer")
@@ -220,7 +264,7 @@ def test_a_server_without_tokens_is_restarted_once_and_then_left_with_the_reason
 
 def test_a_service_that_keeps_ending_is_stopped_and_says_why(bundle: Bundle, config: Config) -> None:
     supervised = Supervisor(config.home)
-    bundle.restart(["mcp"])
+    restart(bundle, "mcp")
 
     def runs_beside(pid: int) -> bool:
         mcp = supervised.programs()["mcp"]
@@ -300,7 +344,7 @@ def test_a_killed_supervisor_is_recovered_from_by_two_starts_at_once(bundle: Bun
     assert all(alive(pid) for pid in before.values())
     assert bundle.status().supervisor_pid is None and not bundle.status().ready
     with pytest.raises(NotRunning, match="maker start"):
-        bundle.restart(["mcp"])
+        restart(bundle, "mcp")
 
     starts = [threading.Thread(target=start, args=(make_bundle(config), "all")) for _ in range(2)]
     for thread in starts:

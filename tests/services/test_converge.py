@@ -1,6 +1,6 @@
 """Which programs start and stop."""
 
-from maker.services.converge import Changes, converge, resume
+from maker.services.converge import Changes, again, converge, resume
 from maker.services.supervisor import Program
 
 OURS = {"coder", "reviewer", "mcp", "voter", "planner"}
@@ -37,6 +37,12 @@ def test_what_is_just_stopping_is_started_again_if_it_is_wanted_and_left_alone_i
     stopping = {"coder": program("coder", "STOPPING", 5)}
     assert converge(stopping, OURS, {"coder"}) == Changes(start=("coder",))
     assert converge({"coder": program("coder", "STOPPED", 5)}, OURS, set()) == Changes()
+
+
+def test_a_restart_gives_the_named_new_processes_and_starts_what_has_none() -> None:
+    assert again(PROGRAMS, ["coder", "mcp"]) == Changes(start=("mcp",), restart=("coder",))
+    stopping = {"coder": program("coder", "STOPPING", 5)}
+    assert again(stopping, ["coder"]) == Changes(start=("coder",))
 
 
 def test_a_new_supervisor_starts_only_what_was_never_started() -> None:

@@ -106,6 +106,15 @@ def test_three_failed_trials_bring_one_restart_and_three_more_the_end_of_trying(
     assert not watch.record.ready and not watch.unsettled(at(30))
 
 
+def test_one_that_ended_before_it_could_be_stopped_is_back_by_itself() -> None:
+    watch = ready_model()
+    watch.returning = True
+    assert watch.observe(replace(RUNNING, pid=8), READY, at(10)) == "try"
+    assert watch.verdict(8, None, at(11)) is None
+    assert watch.record.ready and not watch.unsettled(at(12))
+    assert watch.observe(STOPPED, None, at(20)) is None, "stopped by hand later, it stays stopped"
+
+
 def test_trials_are_not_hurried() -> None:
     watch = model()
     watch.observe(RUNNING, READY, at(1))
