@@ -41,8 +41,8 @@ Everything that `maker.toml` can say; made from `maker/settings.py` by `docs/gen
 An unknown key is an error that names the keys there are. So is a value of another type: `"8002"` and `true` are no
 integers.
 
-`maker config show` prints what is in force, `maker config validate` checks the file, `maker restart` makes what runs
-follow it.
+`maker config show` prints what is in force, `maker config validate` checks the file, `maker start` restarts what
+runs with other settings than the file has now.
 """
 
 CONFIGURATION_TAIL = """\

@@ -26,15 +26,18 @@ class PidFile:
     service: str
     pid: int
     started: float
+    settings: str = ""
+    """Stands for the settings it was started with; empty where that is not known."""
 
 
-def record(home: Home, service: str) -> None:
+def record(home: Home, service: str, settings: str = "") -> None:
     """Write this process's pid file for the service; it stays true across `exec`."""
     directory = home.run / "pids"
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     me = psutil.Process()
     partial = directory / f".{service}.{me.pid}"
-    partial.write_text(json.dumps({"pid": me.pid, "started": me.create_time()}), encoding="ascii")
+    values = {"pid": me.pid, "started": me.create_time(), "settings": settings}
+    partial.write_text(json.dumps(values), encoding="ascii")
     partial.replace(directory / service)
 
 
@@ -52,7 +55,7 @@ def read_pid(home: Home, service: str) -> PidFile | None:
     path: Path = home.run / "pids" / service
     try:
         values = json.loads(path.read_text(encoding="ascii"))
-        found = PidFile(service, int(values["pid"]), float(values["started"]))
+        found = PidFile(service, int(values["pid"]), float(values["started"]), str(values.get("settings", "")))
         process = psutil.Process(found.pid)
         # Clock adjustments move create_time by fractions of a second; a reused pid differs by far more.
         same = abs(process.create_time() - found.started) < 2

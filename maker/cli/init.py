@@ -9,7 +9,7 @@ import psutil
 
 from maker import config as configuration
 from maker.catalog import profiles
-from maker.cli import editors
+from maker.cli import editors, show
 from maker.cli.edit import set_top_level
 from maker.cli.progress import Steps
 from maker.cli.sections import set_in_sections
@@ -22,6 +22,7 @@ from maker.services import phoenix
 from maker.services.example import example_toml
 from maker.services.files import write_private
 from maker.services.home import link_supervisorctl, prepare_home
+from maker.services.status import BundleStatus
 
 PHOENIX_SIZE = "about 150 packages, 600 MB to download"
 
@@ -80,7 +81,15 @@ def init(
     _do(config, text, with_phoenix=with_phoenix, link=link)
     if chosen is not None:
         editors.set_up(config, chosen, Steps(console()).say, dry_run=False)
-    click.echo(f"{home.root} is ready; next: maker start")
+    click.echo(f"{home.root} is ready; {_next(session.bundle().status())}")
+
+
+def _next(status: BundleStatus) -> str:
+    if status.supervisor_pid is None:
+        return "next: maker start"
+    if old := show.outdated(status):
+        return f"next: maker start, which restarts {', '.join(old)}"
+    return "maker runs with these settings"
 
 
 def propose(home: Home, memory_bytes: int) -> str:

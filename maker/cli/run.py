@@ -37,7 +37,8 @@ Examples:
 def start(session: Session, target: Target, wait: bool, timeout: float, as_json: bool) -> int:
     """Start everything, or what one mode needs.
 
-    What the target does not need is stopped. A model that is loading is shown as it loads.
+    What the target does not need is stopped, what runs with other settings than maker.toml has is restarted. A model
+    that is loading is shown as it loads.
     """
     began = time.monotonic()
     bundle = session.bundle()
@@ -49,7 +50,7 @@ def start(session: Session, target: Target, wait: bool, timeout: float, as_json:
         _print_json(status)
     else:
         out.print(show.notes(status) if wait else show.render(status))
-        for line in show.stopped(before, status):
+        for line in (*show.stopped(before, status), *show.restarted(before, status)):
             click.echo(line)
         if wait:
             click.echo(show.critical_path(before, status, time.monotonic() - began))

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from maker.services.status import BundleStatus, ServiceStatus
+from maker.services.status import OUTDATED, BundleStatus, ServiceStatus
 
 COLUMNS = ("NAME", "STATE", "READY", "PID", "PORT", "MEM", "SLOTS", "UPTIME", "RESTARTS")
 RIGHT = frozenset(("PID", "PORT", "MEM", "SLOTS", "UPTIME", "RESTARTS"))
@@ -73,15 +73,23 @@ def counts(status: BundleStatus) -> tuple[int, int]:
 
 
 def reasons(status: BundleStatus) -> list[str]:
-    """A line for each service that is wanted and not ready or runs embedded, and for code that is not run."""
+    """A line for each service that is wanted and not ready or runs embedded, for old settings, for code not run."""
     if status.supervisor_pid is None:
         return []  # one reason for all of them, which the command gives
     services = [
         f"{service.name}: {why}"
         for service in status.services
         if service.wanted and (why := service.embedded or (not service.ready and _why(service)))
+        if not service.outdated
     ]
-    return [*services, *([f"code is not run: {status.execution}"] if status.execution else [])]
+    old = [f"{', '.join(outdated(status))}: {OUTDATED}"]
+    unrun = [f"code is not run: {status.execution}"]
+    return [*services, *(old if outdated(status) else []), *(unrun if status.execution else [])]
+
+
+def outdated(status: BundleStatus) -> list[str]:
+    """The services that are wanted and run with other settings than maker.toml has."""
+    return [service.name for service in status.services if service.wanted and service.outdated]
 
 
 def addresses(status: BundleStatus) -> list[str]:
@@ -105,6 +113,13 @@ def stopped(before: BundleStatus, after: BundleStatus) -> list[str]:
     ran = {service.name for service in before.services if service.pid}
     names = [service.name for service in after.services if not service.wanted and service.name in ran]
     return [f"stopped {', '.join(names)}: not needed by {after.target}"] if names else []
+
+
+def restarted(before: BundleStatus, after: BundleStatus) -> list[str]:
+    """A line with what was restarted because it ran with other settings; none where nothing was."""
+    followed = {service.name for service in after.services if service.wanted and not service.outdated}
+    names = [name for name in outdated(before) if name in followed]
+    return [f"restarted {', '.join(names)}: maker.toml changed since start"] if names else []
 
 
 def critical_path(before: BundleStatus, after: BundleStatus, seconds: float) -> str:

@@ -15,11 +15,17 @@ class Changes:
     restart: tuple[str, ...] = ()
 
 
-def converge(programs: Mapping[str, Program], ours: Collection[str], wanted: Collection[str]) -> Changes:
-    """Everything that is missing and everything of ours that is not wanted; what runs rightly is not touched."""
+def converge(
+    programs: Mapping[str, Program], ours: Collection[str], wanted: Collection[str], outdated: Collection[str]
+) -> Changes:
+    """Everything that is missing or runs with other settings, and everything of ours that is not wanted.
+
+    What runs rightly is not touched.
+    """
     missing = (name for name, program in programs.items() if name in wanted and not program.stays)
     excess = (name for name, program in programs.items() if name in ours and name not in wanted and program.alive)
-    return Changes(tuple(missing), tuple(excess))
+    wrong = (name for name, program in programs.items() if name in wanted and name in outdated and program.stays)
+    return Changes(tuple(missing), tuple(excess), tuple(wrong))
 
 
 def again(programs: Mapping[str, Program], names: Collection[str]) -> Changes:

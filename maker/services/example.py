@@ -14,7 +14,7 @@ _HEAD = """\
 # maker.toml: what you want different from the defaults.
 #
 # A line that begins with "#" and no space is a setting with its default: remove the "#" to change it. Unknown keys are
-# errors. `maker config validate` checks this file, `maker restart` makes what runs follow it.
+# errors. `maker config validate` checks this file, `maker start` makes what runs follow it.
 """
 
 

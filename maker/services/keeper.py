@@ -21,6 +21,7 @@ from maker.services.protocol import Event
 from maker.services.readiness import CANARY_TIMEOUT_S, Readiness, canary, probe_each
 from maker.services.reason import explain
 from maker.services.record import Board, Record, load_board, read_target, save_board
+from maker.services.settings import outdated
 from maker.services.supervisor import EVENT, Program, Supervisor
 from maker.services.watch import Action, Moment, Watch, slept
 
@@ -147,9 +148,13 @@ class Keeper:
         wanted = names or processes(self._config, read_target(self._config.home))
         for name in wanted:
             self._watches[name].asked()
-        await self._change(programs, again(programs, names) if names else converge(programs, self._places, wanted))
+        await self._change(programs, again(programs, names) if names else self._converging(programs, wanted))
         self._board = replace(self._board, heard=token)
         self._save()
+
+    def _converging(self, programs: Mapping[str, Program], wanted: Collection[str]) -> Changes:
+        old = outdated(self._config, {name: programs[name].pid for name in wanted if name in programs})
+        return converge(programs, self._places, wanted, old)
 
     async def _change(self, programs: Mapping[str, Program], changes: Changes) -> None:
         for name in changes.stop:

@@ -12,7 +12,8 @@ from maker.services.processes import memory
 from maker.services.readiness import Readiness, probe_all
 from maker.services.reason import explain
 from maker.services.record import Board, Record, load_board, read_target
-from maker.services.status import BundleStatus, ServiceStatus
+from maker.services.settings import outdated
+from maker.services.status import OUTDATED, BundleStatus, ServiceStatus
 from maker.services.stores import redis_port
 from maker.services.supervisor import Program, Supervisor
 
@@ -30,6 +31,7 @@ class _Seen:
     programs: Mapping[str, Program]
     answers: Mapping[str, Readiness]
     board: Board
+    outdated: frozenset[str]
     rss: Mapping[int, int]
 
 
@@ -41,6 +43,7 @@ def look(config: Config) -> BundleStatus:
     """
     found = places(config)
     supervisor_pid, programs = _supervised(config)
+    pids = {name: program.pid for name, program in programs.items() if name in found and _runs(program)}
     asked = [place for name, place in found.items() if place.urls or _runs(programs.get(name))]
     seen = _Seen(
         config,
@@ -50,6 +53,7 @@ def look(config: Config) -> BundleStatus:
         programs,
         probe_all(config, asked) if asked else {},
         load_board(config.home, supervisor_pid) or Board(0),
+        outdated(config, pids),
         memory(program.pid for program in programs.values() if program.pid),
     )
     services = tuple(_service(seen, place) for place in found.values())
@@ -93,6 +97,7 @@ def _service(seen: _Seen, place: Place) -> ServiceStatus:
         slots=(in_use(config.home.run / "slots" / name)[0], place.slots) if runs and place.slots else None,
         uptime_s=program.uptime_s if program and runs else None,
         restarts=record.restarts,
+        outdated=name in seen.outdated,
         failed=own and program is not None and (program.state == "FATAL" or record.given_up),
         ready_after_s=record.ready_after_s if program and record.pid == program.pid else None,
     )
@@ -111,6 +116,8 @@ def _readiness(seen: _Seen, place: Place) -> tuple[bool, str]:
     if program is None or not _runs(program):
         return False, _why_down(seen, program)
     answer = seen.answers[name]
+    if not answer.ready and name in seen.outdated:
+        return False, OUTDATED
     record = seen.board.services.get(name, Record())
     if not answer.ready or place.spec.kind != "model":
         return answer.ready, answer.detail

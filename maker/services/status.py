@@ -4,6 +4,9 @@ from dataclasses import asdict, dataclass
 
 from maker.config import Target
 
+OUTDATED = "maker.toml changed since start; run `maker start`"
+"""Why a service that was started with other settings may not answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
@@ -32,6 +35,8 @@ class ServiceStatus:
     """Exits nobody asked for since the supervisor started."""
     ready_after_s: float | None
     """From the start of its process to the first time it was ready."""
+    outdated: bool = False
+    """maker.toml has changed what its process depends on since that was started."""
     failed: bool = False
     """Nobody tries again: waiting is of no use, somebody has to look."""
 

@@ -14,6 +14,7 @@ from maker import config as configuration
 from maker.config import ROLES, Config
 from maker.errors import ConfigError
 from maker.process import become, record
+from maker.services.settings import digest
 from maker.services.spec import LISTENER
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def serve(name: str) -> None:
     if name not in jobs and name not in ROLES:
         raise ConfigError(f"there is no service {name!r}; there are {', '.join([*ROLES, *jobs])}")
     _log_to_stderr()
-    record(config.home, name)
+    record(config.home, name, digest(config, name))
     if name in ROLES:
         _become_model_server(config, name)
     else:

@@ -12,6 +12,7 @@ from maker.cli.init import maker_command, propose
 from maker.config import Home
 from maker.errors import ConfigError
 
+from .fakes import FakeBundle, FakeSession, bundle_status
 from .support import Terminal
 
 QUIETLY = ("--yes", "--no-phoenix", "--no-link")
@@ -38,6 +39,20 @@ def test_init_twice_changes_nothing(home: Home, maker: Terminal) -> None:
     before = {path: path.stat().st_mtime_ns for path in home.root.rglob("*") if path.is_file()}
     assert maker("init", *QUIETLY)[:2] == (0, f"{home.root} is ready; next: maker start\n")
     assert {path: path.stat().st_mtime_ns for path in home.root.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"coder": {"outdated": True}, "mcp": {"outdated": True}}, "next: maker start, which restarts coder, mcp"),
+        ({}, "maker runs with these settings"),
+    ],
+)
+def test_init_beside_what_runs_says_whether_a_start_is_due(
+    home: Home, maker: Terminal, changes: dict[str, dict[str, object]], said: str
+) -> None:
+    session = FakeSession(FakeBundle(configuration.load(home), bundle_status(home, changes)))
+    assert maker("init", *QUIETLY, session=session)[1].splitlines()[-1] == f"{home.root} is ready; {said}"
 
 
 def test_init_keeps_what_people_wrote_in_maker_toml(home: Home, maker: Terminal) -> None:

@@ -37,6 +37,13 @@ def test_start_says_what_it_stopped_because_the_target_does_not_need_it(home: Ho
     assert out.splitlines()[-1] == "ready: everything that is needed was running already"
 
 
+def test_start_says_what_it_restarted_because_its_settings_changed(home: Home, maker: Terminal) -> None:
+    before = bundle_status(home, {"coder": {"outdated": True}, "mcp": {"outdated": True}})
+    bundle = FakeBundle(Config(home=home), before, bundle_status(home))
+    _, out, _ = maker("start", session=FakeSession(bundle))
+    assert "restarted coder, mcp: maker.toml changed since start" in out.splitlines()
+
+
 def test_start_that_is_interrupted_says_that_the_services_go_on(home: Home, maker: Terminal) -> None:
     class Interrupted(FakeBundle):
         def start(self, *_: object, **__: object) -> BundleStatus:

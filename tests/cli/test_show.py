@@ -58,6 +58,12 @@ def test_what_is_not_wanted_needs_no_reason(home: Home) -> None:
     assert [line.split(":")[0] for line in show.reasons(sample(home))] == ["reviewer", "gpt-oss", "redis"]
 
 
+def test_services_with_other_settings_are_named_in_one_line(home: Home) -> None:
+    changed = {"outdated": True}
+    status = bundle_status(home, {"coder": {**changed, "ready": False, "detail": "no"}, "mcp": changed})
+    assert show.reasons(status) == ["coder, mcp: maker.toml changed since start; run `maker start`"]
+
+
 def test_only_what_is_ready_has_an_address(home: Home) -> None:
     assert [line.split("  ")[0] for line in show.addresses(sample(home))] == ["MakerCode - High", "Phoenix"]
 

@@ -1,7 +1,8 @@
 """What MAKER_HOME/bin/maker is in these tests: `serve NAME` records its pid and answers on the service's port.
 
 The listener and Redis are the real ones. Faults are read from faults/NAME.json at every request, so that a test can
-switch them on and off: `exit` (a last word; the process fails at its start), `health` and `completion` (HTTP statuses).
+switch them on and off: `exit` (a last word; the process fails at its start), `settings` (what its pid file says it was
+started with), `health` and `completion` (HTTP statuses).
 """
 
 import json
@@ -60,9 +61,8 @@ def record(name: str) -> None:
     """As maker.process.record does, whose imports would take most of the time of these tests."""
     me = psutil.Process()
     (HOME / "run" / "pids").mkdir(exist_ok=True)
-    (HOME / "run" / "pids" / name).write_text(
-        json.dumps({"pid": me.pid, "started": me.create_time()}), encoding="ascii"
-    )
+    values = {"pid": me.pid, "started": me.create_time(), "settings": faults(name).get("settings", "")}
+    (HOME / "run" / "pids" / name).write_text(json.dumps(values), encoding="ascii")
 
 
 def main(name: str) -> None:

@@ -9,28 +9,30 @@ import sys
 import threading
 import time
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 
-from maker.config import Config
+from maker.config import Config, load
 from maker.errors import ModelFileError, NotReady, NotRunning, PortBusy, ServiceError
 from maker.process import read_pid
 from maker.services import supervisor
 from maker.services.bundle import Bundle
 from maker.services.home import link_supervisorctl
 from maker.services.keeper import Keeper, now
+from maker.services.ports import is_free
 from maker.services.protocol import Event
 from maker.services.readiness import client
 from maker.services.record import write_target
 from maker.services.spec import LISTENER, specs
-from maker.services.status import ServiceStatus
+from maker.services.status import BundleStatus, ServiceStatus
 from maker.services.supervisor import Supervisor
 from maker.services.watch import Moment
 from tests.services.bundles import alive, get, make_bundle, pids, ready, restart, running_home, set_fault, start
-from tests.support import tail, wait_until
+from tests.support import free_ports, tail, wait_until
 
 pytestmark = pytest.mark.processes
 
@@ -234,6 +236,50 @@ def test_restart_of_what_cannot_start_says_why(bundle: Bundle, config: Config) -
     set_fault(config, "voter", exit="error: no space left on device")
     with pytest.raises(NotReady, match=r"voter did not start: error: no space left on device"):
         restart(bundle, "voter")
+
+
+@contextmanager
+def other_settings(config: Config, old: str, new: str) -> Iterator[Config]:
+    """maker.toml with something else in it, and as it was afterwards."""
+    text = config.home.toml.read_text(encoding="utf-8")
+    assert old in text
+    config.home.toml.write_text(text.replace(old, new), encoding="utf-8")
+    try:
+        yield load(config.home)
+    finally:
+        config.home.toml.write_text(text, encoding="utf-8")
+
+
+def outdated(status: BundleStatus) -> set[str]:
+    return {service.name for service in status.services if service.outdated}
+
+
+def test_start_restarts_what_runs_with_other_settings_and_nothing_else(bundle: Bundle, config: Config) -> None:
+    set_fault(config, "coder", settings="those of before")
+    before = pids(restart(bundle, "coder"))
+    set_fault(config, "coder")
+    with other_settings(config, "[ports]", "[redis]\nmax_memory_mib = 64\n[ports]") as changed:
+        found = make_bundle(changed)
+        assert outdated(found.status()) == {"coder", "redis"}
+        after = start(found, "all")
+        assert {name for name in before if before[name] != pids(after)[name]} == {"coder", "redis"}
+        assert outdated(after) == set()
+        assert pids(start(found, "all")) == pids(after)
+    assert outdated(bundle.status()) == {"redis"}
+
+
+def test_start_moves_what_runs_to_the_ports_of_now(bundle: Bundle, config: Config) -> None:
+    name, old = "orchestrator-low", config.port("orchestrator-low")
+    (port,) = free_ports(1)
+    set_fault(config, name, settings="those of before")
+    restart(bundle, name)
+    set_fault(config, name)
+    with other_settings(config, f"{name} = {old}", f"{name} = {port}") as changed:
+        found = make_bundle(changed)
+        assert service(found, name).detail == "maker.toml changed since start; run `maker start`"
+        assert start(found, "all").ready
+        assert get(port, "/health").json()["mode"] == "low" and is_free(old)
+    restart(bundle, name)
 
 
 @pytest.mark.parametrize("name", ["qdrant", "coders"])

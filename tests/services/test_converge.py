@@ -24,19 +24,24 @@ PROGRAMS = {
 
 
 def test_start_brings_up_what_is_missing_and_stops_only_what_is_not_wanted() -> None:
-    assert converge(PROGRAMS, OURS, {"coder", "mcp", "voter", "planner"}) == Changes(
+    assert converge(PROGRAMS, OURS, {"coder", "mcp", "voter", "planner"}, ()) == Changes(
         start=("mcp", "voter", "planner"), stop=("reviewer",)
     )
 
 
+def test_start_restarts_what_is_wanted_and_runs_with_other_settings() -> None:
+    changes = converge(PROGRAMS, OURS, {"coder", "mcp"}, {"coder", "mcp", "reviewer"})
+    assert changes == Changes(start=("mcp",), stop=("reviewer",), restart=("coder",))
+
+
 def test_the_listener_is_never_stopped() -> None:
-    assert converge(PROGRAMS, OURS, set()) == Changes(stop=("coder", "reviewer"))
+    assert converge(PROGRAMS, OURS, set(), ()) == Changes(stop=("coder", "reviewer"))
 
 
 def test_what_is_just_stopping_is_started_again_if_it_is_wanted_and_left_alone_if_not() -> None:
     stopping = {"coder": program("coder", "STOPPING", 5)}
-    assert converge(stopping, OURS, {"coder"}) == Changes(start=("coder",))
-    assert converge({"coder": program("coder", "STOPPED", 5)}, OURS, set()) == Changes()
+    assert converge(stopping, OURS, {"coder"}, {"coder"}) == Changes(start=("coder",))
+    assert converge({"coder": program("coder", "STOPPED", 5)}, OURS, set(), ()) == Changes()
 
 
 def test_a_restart_gives_the_named_new_processes_and_starts_what_has_none() -> None:
@@ -50,4 +55,4 @@ def test_a_new_supervisor_starts_only_what_was_never_started() -> None:
 
 
 def test_a_program_that_the_configuration_lacks_is_not_asked_for() -> None:
-    assert converge(PROGRAMS, OURS, {"coder", "reviewer", "gone"}) == Changes()
+    assert converge(PROGRAMS, OURS, {"coder", "reviewer", "gone"}, ()) == Changes()
