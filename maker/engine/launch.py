@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from maker.catalog.profiles import RolePlan
 from maker.config import Config
 from maker.engine import argv
 from maker.engine.installed import Installed, choose, find
-from maker.errors import ConfigError
+from maker.errors import ConfigError, ServiceError
 from maker.process import Command
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,24 @@ def command(config: Config, role: str, installed: Installed | None = None) -> Co
     # These would override the settings file, and many shells set HOST.
     overriding = {"HOST": argv.HOST, "PORT": str(address.port), "CONFIG_FILE": str(settings)}
     return Command(argv.llama_cpp_python(choice.program, settings), overriding)
+
+
+def verify(config: Config, services: Collection[str], installed: Installed | None = None) -> None:
+    """Refuse what the model servers among these services could not start with, before anything starts.
+
+    Raises:
+        ServiceError: an engine is missing or unsafe; the sentence says what to do.
+        ModelFileError: as `profiles.verify`.
+    """
+    own = [plan for role, plan in profiles.plan(config).items() if role in services and plan.own_server]
+    installed = installed or find()
+    try:
+        for engine in sorted({plan.engine for plan in own}):
+            choose(engine, installed)
+    except ConfigError as error:
+        raise ServiceError(str(error)) from error
+    for plan in own:
+        profiles.verify(plan)
 
 
 def settled(config: Config, installed: Installed | None = None) -> dict[str, RolePlan]:

@@ -38,12 +38,12 @@ POKE_S = 0.02
 
 
 class Bundle:
-    """The services of one MAKER_HOME; `verify` raises ModelFileError where one of the services cannot run."""
+    """The services of one MAKER_HOME; `verify` raises what keeps one of these services from running at all."""
 
-    def __init__(self, config: Config, *, verify: Callable[[Collection[str]], None] | None = None) -> None:
+    def __init__(self, config: Config, *, verify: Callable[[Collection[str]], None]) -> None:
         self._config = config
         self._home = config.home
-        self._verify = verify or self._verify_models
+        self._verify = verify
         self._supervisor = Supervisor(config.home)
 
     def status(self) -> BundleStatus:
@@ -62,7 +62,8 @@ class Bundle:
         Raises:
             ConfigError: `maker init` was not here.
             ModelFileError: a model file is missing, damaged or not trusted.
-            PortBusy: another program has a port that is needed. These three change nothing and start nothing.
+            ServiceError: an engine is not installed.
+            PortBusy: another program has a port that is needed. Up to here nothing is changed and nothing starts.
             ServiceError: supervisord or its listener did not start.
             NotReady: something failed for good, or is not ready after `timeout_s` seconds.
             NotRunning: the bundle was stopped while it started.
@@ -94,7 +95,7 @@ class Bundle:
         """Give the named services, or everything that is wanted, new processes; `report` as with `start`.
 
         Raises:
-            ServiceError: there is no such service, or it has no process of its own.
+            ServiceError: there is no such service, it has no process of its own, or its engine is not installed.
             NotRunning: the bundle does not run, or was stopped meanwhile.
             ModelFileError: a model file is missing, damaged or not trusted.
             PortBusy: another program has a port that is needed. Up to here nothing was stopped.
@@ -149,11 +150,6 @@ class Bundle:
         """Refuse what the services could not start with."""
         self._prepare()
         self._verify(names)
-
-    def _verify_models(self, names: Collection[str]) -> None:
-        for role, role_plan in profiles.plan(self._config).items():
-            if role in names:
-                profiles.verify(role_plan)
 
     def _check_ports(self, names: Collection[str]) -> None:
         """Refuse ports that others have; what our own processes hold, orphans too, is ours to free.
@@ -227,7 +223,11 @@ class Bundle:
             time.sleep(POLL_S)
 
     def _not_ready(self, services: Iterable[ServiceStatus], what: str) -> str:
-        return "; ".join(f"{s.name} {what}: {s.detail or s.state} [{self._log(s.name)}]" for s in services)
+        return "; ".join(f"{service.name} {what}: {self._reason(service)}" for service in services)
+
+    def _reason(self, service: ServiceStatus) -> str:
+        reason, log = service.detail or service.state, str(self._log(service.name))
+        return reason if log in reason else f"{reason} [{log}]"
 
     def _shut_down(self, report: Callable[[str], None]) -> None:
         """Orchestrators first, so that running requests can finish while the models still answer; then the rest."""

@@ -84,7 +84,7 @@ class Keeper:
         self._board = load_board(self._config.home, pid) or Board(pid)
         for name, place in self._places.items():
             record = self._board.services.get(name, Record())
-            self._watches[name] = Watch(str(self._config.home.log / f"{name}.log"), place.spec.kind == "model", record)
+            self._watches[name] = Watch(str(self._log_of(name)), place.spec.kind == "model", record)
 
     async def _next(self) -> Event | None:
         eager = any(watch.unsettled(self._clock()) for watch in self._watches.values())
@@ -140,7 +140,9 @@ class Keeper:
             if event.name == "PROCESS_STATE_STARTING":
                 self._watches[name].starting(event.values["from_state"], self._clock())
             elif event.name in _ENDS:
-                await self._act(name, self._watches[name].ended(self._clock(), asked=_ENDS[event.name]))
+                asked = _ENDS[event.name]
+                why = "" if asked else explain(self._log_of(name))
+                await self._act(name, self._watches[name].ended(self._clock(), asked=asked, why=why))
 
     async def _carry_out(self, token: str, names: Collection[str]) -> None:
         """New processes for the named services; without a name, what the target needs."""
@@ -190,8 +192,11 @@ class Keeper:
 
     def _why_down(self, program: Program) -> Readiness | None:
         if program.state in {"BACKOFF", "FATAL"}:
-            return Readiness(False, explain(self._config.home.log / f"{program.name}.log", program.spawn_error))
+            return Readiness(False, explain(self._log_of(program.name), program.spawn_error))
         return None
+
+    def _log_of(self, name: str) -> Path:
+        return self._config.home.log / f"{name}.log"
 
     async def _act(self, name: str, action: Action | None) -> None:
         match action:

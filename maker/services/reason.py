@@ -6,6 +6,8 @@ from pathlib import Path
 
 _TAIL_BYTES = 16 * 1024
 _LONGEST = 200
+_OWN = "maker: "
+"""Begins the sentence with which a program of maker ends that cannot go on; it says what to do."""
 
 _ERROR = re.compile(
     r"error|exception|fail|cannot|can't|couldn't|unable|refus|denied|invalid|fatal|abort|no such|not found|killed", re.I
@@ -34,13 +36,20 @@ def explain(log: Path, spawn_error: str = "") -> str:
     line = spawn_error or last_error(log)
     if not line:
         return f"it ended and left no word; look at {log}"
+    if line.startswith(_OWN):
+        return line.removeprefix(_OWN)
     advice = next((advice for pattern, advice in _ADVICE if re.search(pattern, line, re.I)), f"look at {log}")
     return f"{line} ({advice})"
 
 
 def last_error(log: Path) -> str:
-    """The last line of the log that speaks of an error, else its last line; empty where there is none."""
+    """maker's own last sentence, else the last line of the log that speaks of an error, else its last line.
+
+    Empty where there is none.
+    """
     lines = [clean for line in _tail(log).splitlines() if (clean := _CONTROL.sub("", line).strip())]
+    if lines and lines[-1].startswith(_OWN):
+        return lines[-1]
     found = next((line for line in reversed(lines) if _ERROR.search(line)), lines[-1] if lines else "")
     return found if len(found) <= _LONGEST else f"{found[:_LONGEST]}..."
 

@@ -82,8 +82,8 @@ class Watch:
             self.asked()
         self.own_start = False
 
-    def ended(self, now: Moment, *, asked: bool) -> Action | None:
-        """Its process has ended, `asked` or not."""
+    def ended(self, now: Moment, *, asked: bool, why: str = "") -> Action | None:
+        """Its process has ended, `asked` or not; `why` is the reason that it left."""
         self.started = None
         if asked:
             return None
@@ -92,9 +92,8 @@ class Watch:
         if len(self.exits) < EXITS or now.monotonic - self.exits[0] > EXITS_WITHIN_S:
             return None
         self.held_until = now.monotonic + HELD_S
-        self._give_up(
-            f"ended {EXITS} times within {EXITS_WITHIN_S / 60:.0f} minutes and was stopped; look at {self.log}", now
-        )
+        reason = why or f"look at {self.log}"
+        self._give_up(f"ended {EXITS} times within {EXITS_WITHIN_S / 60:.0f} minutes and was stopped: {reason}", now)
         return "stop"
 
     def woke(self) -> None:

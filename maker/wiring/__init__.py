@@ -7,6 +7,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
 
 def bundle(config: Config) -> "Bundle":
     """The verbs of `maker start`, `stop` and `status`."""
+    from maker.engine import launch
     from maker.services.bundle import Bundle
 
-    return Bundle(config)
+    return Bundle(config, verify=partial(launch.verify, config))
 
 
 def serve(name: str) -> None:

@@ -12,8 +12,8 @@ from maker import config
 from maker.catalog import profiles
 from maker.config import Config, Home
 from maker.engine.installed import Installed
-from maker.engine.launch import command, settled
-from maker.errors import ConfigError
+from maker.engine.launch import command, settled, verify
+from maker.errors import ConfigError, ServiceError
 from tests.engine.test_installed import llama_server
 
 PYTHON = Path(sys.executable)
@@ -53,6 +53,16 @@ def test_the_role_may_name_another_engine_than_the_rest(home: Home) -> None:
     installed = Installed(xllamacpp=PYTHON, llama_cpp_python=PYTHON)
     assert "llama_cpp.server" in command(mixed, "coder", installed).argv
     assert "llama_cpp.server" not in command(mixed, "planner", installed).argv
+
+
+def test_an_engine_that_is_missing_is_refused_for_whom_it_concerns(home: Home) -> None:
+    mixed = load(home, 'engine = "xllamacpp"\n[roles.coder]\nengine = "llama-cpp-python"\n')
+    profiles.prepare(mixed, lambda file, done, total: None)
+    installed = Installed(xllamacpp=PYTHON)
+    verify(mixed, ["planner", "mcp"], installed)
+    with pytest.raises(ServiceError, match="engine 'llama-cpp-python' is not installed here; install it with"):
+        verify(mixed, ["planner", "coder"], installed)
+    verify(load(home, '[roles.coder]\nurls = ["http://h/v1"]\n'), ["coder"], Installed())
 
 
 @pytest.mark.processes

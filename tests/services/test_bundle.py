@@ -233,9 +233,12 @@ def test_restart_stops_nothing_that_could_not_start_again(bundle: Bundle, config
 
 
 def test_restart_of_what_cannot_start_says_why(bundle: Bundle, config: Config) -> None:
-    set_fault(config, "voter", exit="error: no space left on device")
-    with pytest.raises(NotReady, match=r"voter did not start: error: no space left on device"):
+    set_fault(config, "voter", exit="maker: voter's engine is not installed here; install it")
+    with pytest.raises(NotReady) as caught:
         restart(bundle, "voter")
+    reason = "voter's engine is not installed here; install it"
+    assert str(caught.value) == f"voter did not start: {reason} [{config.home.log / 'voter.log'}]"
+    assert service(bundle, "voter").detail == reason
 
 
 @contextmanager
@@ -326,7 +329,10 @@ def test_a_service_that_keeps_ending_is_stopped_and_says_why(bundle: Bundle, con
     wait_until(lambda: supervised.programs()["mcp"].state == "STOPPED", within_s=15, why="mcp was stopped")
     status = service(bundle, "mcp")
     assert (status.ready, status.failed, status.restarts) == (False, True, 5)
-    assert "ended 5 times within 10 minutes and was stopped" in status.detail
+    assert "ended 5 times within 10 minutes and was stopped: mcp listens on" in status.detail, "its last word"
+    with pytest.raises(NotReady) as caught:
+        bundle._wait_ready(["mcp"], 0, 0, lambda _status: None)
+    assert str(caught.value).count(str(config.home.log / "mcp.log")) == 1
     assert "mcp" in ready(start(bundle, "all"))
 
 

@@ -22,6 +22,13 @@ def test_without_an_error_the_last_line_is_the_reason(tmp_path: Path) -> None:
     assert last_error(log_of(tmp_path, "one\n\x1b]52;c;evil\x07two\n")) == "]52;c;eviltwo"
 
 
+def test_makers_own_last_sentence_is_the_reason_and_says_enough(tmp_path: Path) -> None:
+    log = log_of(tmp_path, "error: of an earlier start\nmaker: engine 'x' is not installed here; install it\n")
+    assert explain(log) == "engine 'x' is not installed here; install it"
+    log = log_of(tmp_path, "maker: engine 'x' is not installed here; install it\nready\nkaputt\n")
+    assert explain(log) == f"kaputt (look at {log})"
+
+
 def test_a_log_that_is_empty_or_absent_is_named(tmp_path: Path) -> None:
     assert explain(log_of(tmp_path, "")) == f"it ended and left no word; look at {tmp_path / 'coder.log'}"
     assert "look at" in explain(tmp_path / "none.log")

@@ -15,7 +15,8 @@ from maker.services import ports
 from maker.services.bundle import Bundle
 from maker.services.spec import specs
 from maker.services.supervisor import process
-from tests.services.bundles import make_bundle, make_home, no_verify
+from maker.wiring import bundle
+from tests.services.bundles import make_bundle, make_home
 from tests.support import free_ports, wait_until, write_toml
 
 
@@ -103,14 +104,22 @@ def test_a_free_port_needs_no_search_for_owners(config: Config) -> None:
 def test_without_init_start_says_to_run_it(home: Home) -> None:
     config = write_toml(home)
     with pytest.raises(ConfigError, match="run `maker init` first"):
-        start(Bundle(config, verify=no_verify))
+        start(make_bundle(config))
     with pytest.raises(ConfigError, match="run `maker init` first"):
-        Bundle(config).foreground()
+        make_bundle(config).foreground()
 
 
 def test_a_missing_model_file_stops_the_start(config: Config) -> None:
     with pytest.raises(ModelFileError, match=r"tiny-preprocessor\.gguf"):
-        start(Bundle(config))
+        start(bundle(config))
+    assert_untouched(config)
+
+
+def test_an_engine_that_is_not_installed_stops_the_start(home: Home) -> None:
+    config = make_home(home.root, '[roles.coder]\nengine = "llama-cpp-python"')
+    profiles.prepare(config, lambda file, done, total: None)
+    with pytest.raises(ServiceError, match="engine 'llama-cpp-python' is not installed here; install it with"):
+        start(bundle(config))
     assert_untouched(config)
 
 
@@ -120,7 +129,7 @@ def test_start_renews_the_tiny_models_of_an_older_version(config: Config) -> Non
     older.write_bytes(older.read_bytes()[:-4] + b"old!")
     busy = config.port("mcp")
     with socket.create_server(("127.0.0.1", busy)), pytest.raises(PortBusy):
-        start(Bundle(config))
+        start(bundle(config))
     assert older.read_bytes() == tiny.source("coder").read_bytes()
 
 
@@ -134,11 +143,11 @@ def test_low_does_not_need_the_file_of_the_reviewer(config: Config) -> None:
 
 def test_status_and_stop_work_where_nothing_ever_ran(home: Home, tmp_path: Path) -> None:
     config = write_toml(Home(tmp_path))
-    status = Bundle(config).status()
+    status = make_bundle(config).status()
     assert (status.ready, status.target, status.supervisor_pid) == (False, None, None)
     assert all(service.state == "STOPPED" and not service.ready for service in status.services)
     assert {service.detail for service in status.services} == {"maker is not running"}
-    Bundle(config).stop(report=lambda line: pytest.fail(line))
+    make_bundle(config).stop(report=lambda line: pytest.fail(line))
 
 
 def test_status_is_json_of_the_promised_shape(config: Config) -> None:

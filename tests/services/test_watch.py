@@ -144,10 +144,10 @@ def test_one_success_forgives_the_failures_before() -> None:
 
 def test_a_service_that_keeps_ending_is_stopped() -> None:
     watch = other()
-    actions = [watch.ended(at(100 * n), asked=False) for n in range(5)]
+    actions = [watch.ended(at(100 * n), asked=False, why="no room; make some") for n in range(5)]
     assert actions == [None] * 4 + ["stop"]
     assert watch.record.given_up and watch.record.restarts == 5
-    assert "ended 5 times within 10 minutes" in watch.record.detail
+    assert watch.record.detail == "ended 5 times within 10 minutes and was stopped: no room; make some"
     assert watch.observe(RUNNING, READY, at(401)) == "stop", "supervisord was faster"
     watch.observe(STOPPED, None, at(402))
     assert "ended 5 times" in watch.record.detail
