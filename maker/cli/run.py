@@ -98,11 +98,11 @@ def restart(session: Session, names: tuple[str, ...], wait: bool, timeout: float
     bundle = session.bundle()
     before = bundle.status()
     with _progress(console(), before) as progress:
-        bundle.restart(names, wait=wait, timeout_s=timeout, report=progress.report)
+        after = bundle.restart(names, wait=wait, timeout_s=timeout, report=progress.report)
     for name in names or ("everything that should run",):
         click.echo(f"restarted {name}" if wait else f"restarting {name}")
     if wait:
-        click.echo(f"ready after {time.monotonic() - began:.1f} s")
+        click.echo(show.critical_path(before, after, time.monotonic() - began))
 
 
 @click.command(

@@ -123,16 +123,17 @@ def restarted(before: BundleStatus, after: BundleStatus) -> list[str]:
 
 
 def critical_path(before: BundleStatus, after: BundleStatus, seconds: float) -> str:
-    """How long it took until everything was ready, and which service took longest."""
-    old = {service.name for service in before.services if service.ready and service.port}
-    came = [service for service in after.services if service.wanted and service.ready and service.name not in old]
+    """How long it took until everything was ready, and which of the services that got a process took longest."""
+    pids = {service.pid for service in before.services}
+    ready = {service.name for service in before.services if service.ready}
+    came = [service for service in after.services if service.pid and service.pid not in pids]
     timed = [(service.ready_after_s, service.name) for service in came if service.ready_after_s is not None]
-    if not came:
-        return "ready: everything that is needed was running already"
-    if not timed:
+    if timed:
+        longest, name = max(timed)
+        return f"ready after {seconds:.1f} s; the longest was {name} ({longest:.1f} s)"
+    if came or any(service.wanted and service.name not in ready for service in after.services):
         return f"ready after {seconds:.1f} s"
-    longest, name = max(timed)
-    return f"ready after {seconds:.1f} s; the longest was {name} ({longest:.1f} s)"
+    return "ready: everything that is needed was running already"
 
 
 def _cells(service: ServiceStatus) -> tuple[str | Text, ...]:

@@ -119,13 +119,13 @@ def test_a_stopped_bundle_is_one_reason_not_twelve(home: Home, maker: Terminal) 
 
 def test_restart_tells_what_changes_and_names_what_it_restarted(home: Home, maker: Terminal) -> None:
     loading = bundle_status(home, {"coder": {"ready": False, "detail": "loading the model", "ready_after_s": None}})
-    bundle = FakeBundle(Config(home=home), bundle_status(home), loading, bundle_status(home))
+    bundle = FakeBundle(Config(home=home), bundle_status(home, {"coder": {"pid": 17}}), loading, bundle_status(home))
     code, out, _ = maker("restart", "coder", "mcp", "--timeout", "5", session=FakeSession(bundle))
     assert code == 0
     assert bundle.calls == [("restart", "coder", "mcp", True, 5.0)]
     *told, last = out.splitlines()
     assert told == ["coder: loading the model", "coder: ready after 2.5 s", "restarted coder", "restarted mcp"]
-    assert last.startswith("ready after ")
+    assert last.startswith("ready after ") and last.endswith("; the longest was coder (2.5 s)")
 
 
 def test_restart_that_need_not_wait_claims_nothing(bundle: FakeBundle, maker: Terminal) -> None:

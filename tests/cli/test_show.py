@@ -10,7 +10,7 @@ from maker.cli import show
 from maker.config import Home
 from maker.services.status import BundleStatus
 
-from .fakes import bundle_status
+from .fakes import bundle_status, service
 
 SNAPSHOT = Path(__file__).with_name("status.txt")
 
@@ -96,15 +96,23 @@ def test_changes_name_only_what_changed(home: Home) -> None:
 
 
 def test_the_critical_path_is_the_slowest_of_what_this_start_brought_up(home: Home) -> None:
-    first = bundle_status(home, {"coder": {"ready": False}, "voter": {"ready": False}})
+    first = bundle_status(home, {"coder": {"ready": False, "pid": None}, "voter": {"ready": True, "pid": 17}})
     last = bundle_status(
         home, {"planner": {"ready_after_s": 99.0}, "coder": {"ready_after_s": 17.9}, "voter": {"ready_after_s": 3.0}}
     )
     assert show.critical_path(first, last, 18.2) == "ready after 18.2 s; the longest was coder (17.9 s)"
 
 
+def test_the_critical_path_leaves_out_what_was_started_before_this_command(home: Home) -> None:
+    first = bundle_status(home, {"orchestrator-high": {"ready": False, "ready_after_s": 13.1}})
+    last = bundle_status(home, {"orchestrator-high": {"ready_after_s": 13.1}})
+    assert show.critical_path(first, last, 1.4) == "ready after 1.4 s"
+
+
 def test_a_start_that_had_nothing_to_do_says_so(home: Home) -> None:
-    status = bundle_status(home)
+    embedded = service("qdrant", 0, embedded="no qdrant", state="STOPPED", pid=None)
+    own = [each for each in bundle_status(home).services if each.name != "qdrant"]
+    status = replace(bundle_status(home), services=(*own, embedded))
     assert show.critical_path(status, status, 0.3) == "ready: everything that is needed was running already"
 
 
