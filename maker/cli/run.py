@@ -128,7 +128,9 @@ def status(session: Session, as_json: bool = False, watch: bool = False) -> int:
         _print_json(now)
     else:
         console().print(show.render(now))
-    if now.supervisor_pid is None:
+    if now.orphans:
+        click.echo(f"maker: {show.orphans(now)}", err=True)
+    elif now.supervisor_pid is None:
         click.echo("maker: not running; start it with `maker start`", err=True)
         return 4
     return 0 if now.ready else 3

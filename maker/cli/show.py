@@ -87,6 +87,14 @@ def reasons(status: BundleStatus) -> list[str]:
     return [*services, *(old if outdated(status) else []), *(unrun if status.execution else [])]
 
 
+def orphans(status: BundleStatus) -> str:
+    """What to do about processes that run though no supervisor answers."""
+    return (
+        f"no supervisor answers, but {status.orphans} of maker's processes run; "
+        "`maker start` ends them and starts anew, `maker stop` ends them"
+    )
+
+
 def outdated(status: BundleStatus) -> list[str]:
     """The services that are wanted and run with other settings than maker.toml has."""
     return [service.name for service in status.services if service.wanted and service.outdated]

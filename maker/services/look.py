@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from maker.config import Config, Target
 from maker.errors import NotRunning
 from maker.models.slots import in_use
+from maker.process import survivors
 from maker.sandbox.available import standing
 from maker.services.places import Place, places
 from maker.services.processes import memory
@@ -30,6 +31,8 @@ class _Seen:
     up: bool
     programs: Mapping[str, Program]
     answers: Mapping[str, Readiness]
+    orphans: Mapping[str, int]
+    """Pids of what runs though no supervisor answers."""
     board: Board
     outdated: frozenset[str]
     rss: Mapping[int, int]
@@ -44,6 +47,7 @@ def look(config: Config) -> BundleStatus:
     found = places(config)
     supervisor_pid, programs = _supervised(config)
     pids = {name: program.pid for name, program in programs.items() if name in found and _runs(program)}
+    orphans = {} if supervisor_pid else {each.service: each.pid for each in survivors(config.home)}
     asked = [place for name, place in found.items() if place.urls or _runs(programs.get(name))]
     seen = _Seen(
         config,
@@ -52,14 +56,19 @@ def look(config: Config) -> BundleStatus:
         supervisor_pid is not None,
         programs,
         probe_all(config, asked) if asked else {},
+        orphans,
         load_board(config.home, supervisor_pid) or Board(0),
         outdated(config, pids),
-        memory(program.pid for program in programs.values() if program.pid),
+        memory([*(program.pid for program in programs.values() if program.pid), *orphans.values()]),
     )
     services = tuple(_service(seen, place) for place in found.values())
     refusal = standing(config)
     return BundleStatus(
-        seen.target, supervisor_pid, services, execution=f"{refusal.reason}; {refusal.fix}" if refusal else None
+        seen.target,
+        supervisor_pid,
+        services,
+        orphans=len(orphans),
+        execution=f"{refusal.reason}; {refusal.fix}" if refusal else None,
     )
 
 
@@ -81,19 +90,20 @@ def _service(seen: _Seen, place: Place) -> ServiceStatus:
     program = seen.programs.get(name)
     record = seen.board.services.get(name, Record())
     own = place.embedded is None
+    pid = program.pid if program else seen.orphans.get(name)
     runs = _runs(program)
     ready, detail = _readiness(seen, place)
     return ServiceStatus(
         name=name,
         kind=place.spec.kind,
-        state=program.state if program else "STOPPED",
+        state=program.state if program else _unsupervised(pid),
         ready=ready,
         wanted=seen.target in place.spec.targets,
         embedded=place.embedded,
         detail="" if ready else detail,
-        pid=program.pid or None if program else None,
+        pid=pid or None,
         port=_port(config, place) if own else None,
-        rss_bytes=seen.rss.get(program.pid) if program else None,
+        rss_bytes=seen.rss.get(pid) if pid else None,
         slots=(in_use(config.home.run / "slots" / name)[0], place.slots) if runs and place.slots else None,
         uptime_s=program.uptime_s if program and runs else None,
         restarts=record.restarts,
@@ -101,6 +111,10 @@ def _service(seen: _Seen, place: Place) -> ServiceStatus:
         failed=own and program is not None and (program.state == "FATAL" or record.given_up),
         ready_after_s=record.ready_after_s if program and record.pid == program.pid else None,
     )
+
+
+def _unsupervised(pid: int | None) -> str:
+    return "UNKNOWN" if pid else "STOPPED"
 
 
 def _readiness(seen: _Seen, place: Place) -> tuple[bool, str]:
@@ -113,6 +127,8 @@ def _readiness(seen: _Seen, place: Place) -> tuple[bool, str]:
     if place.embedded is not None:
         return seen.up, "" if seen.up else "maker is not running"
     program = seen.programs.get(name)
+    if name in seen.orphans:
+        return False, "it runs, but no supervisor answers"
     if program is None or not _runs(program):
         return False, _why_down(seen, program)
     answer = seen.answers[name]

@@ -15,7 +15,7 @@ class ServiceStatus:
     name: str
     kind: str
     state: str
-    """Supervisor's own word; STOPPED when no supervisor runs."""
+    """Supervisor's own word; without a supervisor UNKNOWN where a process was left, else STOPPED."""
     ready: bool
     """It would answer now; RUNNING alone does not say so."""
     wanted: bool
@@ -48,6 +48,8 @@ class BundleStatus:
     target: Target | None
     supervisor_pid: int | None
     services: tuple[ServiceStatus, ...]
+    orphans: int = 0
+    """Services whose processes run though no supervisor answers."""
     execution: str | None = None
     """Why candidates are not run, and what to do about it; None where they are."""
 
@@ -68,6 +70,7 @@ class BundleStatus:
             "ready": self.ready,
             "target": self.target,
             "supervisor_pid": self.supervisor_pid,
+            "orphans": self.orphans,
             "rss_bytes": self.rss_bytes,
             "execution": self.execution,
             "services": [asdict(service) for service in self.services],

@@ -1,6 +1,7 @@
 """start, stop, restart and status."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -100,6 +101,16 @@ def test_status_of_a_stopped_bundle_is_exit_4_and_says_how_to_start(home: Home, 
     code, out, err = maker("status", session=FakeSession(bundle))
     assert code == 4
     assert out.startswith("NAME ") and err == "maker: not running; start it with `maker start`\n"
+
+
+def test_status_without_a_supervisor_says_that_processes_run(home: Home, maker: Terminal) -> None:
+    left = replace(bundle_status(home, {"coder": {"pid": 17, "state": "UNKNOWN"}}, up=False), orphans=10)
+    code, out, err = maker("status", session=FakeSession(FakeBundle(Config(home=home), left)))
+    assert code == 3
+    assert "UNKNOWN" in out and err == (
+        "maker: no supervisor answers, but 10 of maker's processes run; `maker start` ends them and starts anew, "
+        "`maker stop` ends them\n"
+    )
 
 
 def test_stop_says_what_it_stopped(bundle: FakeBundle, maker: Terminal) -> None:

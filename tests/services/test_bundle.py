@@ -394,7 +394,12 @@ def test_a_killed_supervisor_is_recovered_from_by_two_starts_at_once(bundle: Bun
     os.kill(killed, signal.SIGKILL)
     wait_until(lambda: not alive(killed), within_s=5, why="supervisord is gone")
     assert all(alive(pid) for pid in before.values())
-    assert bundle.status().supervisor_pid is None and not bundle.status().ready
+    left = bundle.status()
+    assert left.supervisor_pid is None and not left.ready
+    assert pids(left) == before and left.orphans >= len(before)
+    found = next(service for service in left.services if service.name == "coder")
+    assert (found.state, found.detail) == ("UNKNOWN", "it runs, but no supervisor answers")
+    assert (found.rss_bytes or 0) > 1_000_000
     with pytest.raises(NotRunning, match="maker start"):
         restart(bundle, "mcp")
 
@@ -450,6 +455,7 @@ def test_stop_leaves_no_process_and_no_port(bundle: Bundle, config: Config) -> N
     down = bundle.status()
     assert {service.state for service in down.services} == {"STOPPED"}
     assert not down.ready and down.supervisor_pid is None and down.target == "all"
+    assert down.orphans == 0
 
 
 def test_a_boot_brings_back_the_last_target_with_nobody_there(config: Config) -> None:

@@ -152,7 +152,7 @@ def test_status_and_stop_work_where_nothing_ever_ran(home: Home, tmp_path: Path)
 
 def test_status_is_json_of_the_promised_shape(config: Config) -> None:
     document = make_bundle(config).status().as_json()
-    assert set(document) == {"ready", "target", "supervisor_pid", "rss_bytes", "execution", "services"}
+    assert set(document) == {"ready", "target", "supervisor_pid", "orphans", "rss_bytes", "execution", "services"}
     services = document["services"]
     assert isinstance(services, list) and len(services) == 12
     assert {"name", "state", "ready", "pid", "port", "rss_bytes", "slots", "embedded"} <= set(services[0])
