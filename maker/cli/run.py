@@ -137,9 +137,15 @@ def status(session: Session, as_json: bool = False, watch: bool = False) -> int:
 
 
 def _watch(bundle: Bundle) -> NoReturn:
-    with Live(console=console(), auto_refresh=False) as live:
+    """The status in place at a terminal, one after the other elsewhere, where Live would show the last one only."""
+    out = console()
+    with Live(console=out, auto_refresh=False) if out.is_terminal else nullcontext() as live:
         while True:
-            live.update(show.render(bundle.status()), refresh=True)
+            shown = show.render(bundle.status())
+            if live:
+                live.update(shown, refresh=True)
+            else:
+                out.print(shown, "")
             time.sleep(WATCH_EVERY_S)
 
 

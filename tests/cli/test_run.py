@@ -113,6 +113,21 @@ def test_status_without_a_supervisor_says_that_processes_run(home: Home, maker: 
     )
 
 
+def test_watching_into_a_file_prints_every_look(home: Home, maker: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[float] = []
+
+    def wait(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("maker.cli.run.time.sleep", wait)
+    bundle = FakeBundle(Config(home=home), bundle_status(home))
+    code, out, _ = maker("status", "--watch", session=FakeSession(bundle))
+    assert code == 130
+    assert sum(line.startswith("NAME ") for line in out.splitlines()) == 3
+
+
 def test_stop_says_what_it_stopped(bundle: FakeBundle, maker: Terminal) -> None:
     bundle.started = True
     assert maker("stop", session=FakeSession(bundle)) == (0, "stopping coder\nstopped\n", "")
