@@ -474,5 +474,7 @@ def test_a_boot_brings_back_the_last_target_with_nobody_there(config: Config) ->
     finally:
         booted.terminate()
         said, _ = booted.communicate(timeout=60)
-    assert (booted.returncode, said) == (0, "")
+    # supervisord may say that the listener, which it ends as well, did not wait for an answer.
+    left = [line for line in said.splitlines() if not ("closing channel" in line and "BrokenPipeError" in line)]
+    assert (booted.returncode, left) == (0, [])
     assert not any(alive(pid) for pid in pids(status).values())
