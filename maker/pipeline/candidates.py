@@ -20,13 +20,14 @@ from maker.pipeline.redflag import Code, canonical, extract, form_flags
 from maker.pipeline.repository import Copy
 from maker.pipeline.values import Candidate, Step
 from maker.pipeline.work import Work
-from maker.sandbox.values import Check, Evidence, Input, Language, Mount, Trial, Unavailable
+from maker.sandbox.values import Check, Evidence, Input, Language, Mount, Observation, Trial, Unavailable
 
 RUNNABLE: dict[str, Language] = {"python": "python", "javascript": "javascript", "typescript": "typescript"}
 DEAD = "raises on every input"
 UNLIKE = "fails an example of the request"
 LACKING = re.compile(r"No module named '([^'.]+)|Cannot find (?:module|package) '([^'./][^']*)'")
 """What Python and node say of a library that is not there."""
+CALLS, UNDEFINED = re.compile(r"(?<![\w.])(\w+)\("), re.compile(r"(\w+)'? is not defined")
 READS = re.compile(r"EOFError\b")
 PLACE = "/opt/repository"
 """Where a candidate finds the repository."""
@@ -106,8 +107,9 @@ async def judge(
     work: Work, completion: Completion, number: int, step: Step, inputs: tuple[Input, ...], earlier: Sequence[Candidate]
 ) -> Candidate:
     """The candidate in a reply: flagged by its form, else run, else (nothing to run it with) by its canonical text."""
-    code = extract(completion.text, told_language(step, prompts.text_of(work.task.request.messages)))
-    flags = form_flags(completion, code, step.files, wanted_name(work))
+    name = wanted_name(work)
+    code = extract(completion.text, told_language(step, prompts.text_of(work.task.request.messages)), name)
+    flags = form_flags(completion, code, step.files, name)
     candidate = Candidate(number, completion.text, flags=flags)
     if code is None:
         return candidate
@@ -163,8 +165,17 @@ def example_flags(evidence: Evidence, inputs: tuple[Input, ...], own: Container[
     """
     ran = zip(inputs, evidence.observations, strict=True)
     good = ("passed", "timed out")
-    failed = any(isinstance(item, Check) and item.code in own and seen.kind not in good for item, seen in ran)
+    failed = any(
+        isinstance(item, Check) and item.code in own and seen.kind not in good and not _lacks(item, seen)
+        for item, seen in ran
+    )
     return (UNLIKE,) if failed else ()
+
+
+def _lacks(item: Check, seen: Observation) -> bool:
+    """Whether the check itself uses a name that nobody imported: `f(date(2024, 1, 31))`; f's own is the first."""
+    missing = UNDEFINED.search(seen.message)
+    return missing is not None and missing[1] in CALLS.findall(item.code)[1:]
 
 
 async def _try(

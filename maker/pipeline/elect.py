@@ -9,7 +9,7 @@ from maker.chat.types import JsonObject
 from maker.pipeline.ballot import elect_by_ballot
 from maker.pipeline.candidates import DEAD, UNLIKE, judge, tried, wave
 from maker.pipeline.events import CandidateJudged, StepDecided
-from maker.pipeline.examples import examples
+from maker.pipeline.examples import firm_examples
 from maker.pipeline.plan import inputs as write_inputs
 from maker.pipeline.prompts import text_of
 from maker.pipeline.select import choose, gather
@@ -84,7 +84,7 @@ async def elect(
 
 def _blame_the_inputs(made: Sequence[Candidate], inputs: tuple[Input, ...], k: int) -> bool:
     """Whether all that was run raises, in ways that the inputs may be the reason for."""
-    ran = [one for one in made if one.evidence is not None]
+    ran = [one for one in made if one.evidence is not None and one.evidence.loads]
     return len(ran) >= max(k, 2) and all(DEAD in one.flags and not _is_own_fault(one, inputs) for one in ran)
 
 
@@ -116,7 +116,7 @@ async def _written_anew(
     await work.note(f"step {step.number}: every candidate raised on every call that was written; others were written")
     inputs = await write_inputs(work, step)
     again = [await tried(work, one, step, inputs, earlier) if one.evidence else one for one in made]
-    if inputs and _blame_the_inputs(again, inputs, 2) and not examples(text_of(work.task.request.messages)):
+    if inputs and _blame_the_inputs(again, inputs, 2) and not firm_examples(text_of(work.task.request.messages)):
         await work.note(f"step {step.number}: candidates were compared by their text: no usable call was written")
         inputs = ()
         again = [await tried(work, one, step, inputs, earlier) if one.evidence else one for one in made]

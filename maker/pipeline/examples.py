@@ -1,144 +1,99 @@
-"""The examples that a user wrote, as assertions: doctests, `f(1) -> 2`, `f(1) == 2`, and asserts themselves; pure.
+"""The examples that a user wrote, as assertions: doctests, what calls are said to give, and asserts themselves; pure.
 
-What fails one is discarded, so that nothing may be taken for an example that only might be one: no assertion about
-names, and nothing that tells what the code does now where it is said to be wrong.
+What fails a firm one is discarded, so that nothing may pass for one that only might be: no assertion about names,
+nothing that comes of what was done before it, and nothing that tells what code does now where it is said to be wrong.
 """
 
 import ast
 import builtins
 import re
-from collections.abc import Iterator
-from itertools import islice
 from typing import TypeVar
 
 from maker.pipeline import syntax
 from maker.pipeline.language import DEFAULT, SCRIPTS
-
-Pair = tuple[str, str]
-"""A call, and what it is to give."""
+from maker.pipeline.said import BROKEN, Said, said
 
 FENCED = re.compile(r"^[ \t]*(`{3,}|~{3,}).*?(?:^[ \t]*\1|\Z)", re.MULTILINE | re.DOTALL)
 DEFINES = re.compile(r"^\s*(?:async def|def|class)\s", re.MULTILINE)
 DOCTEST = re.compile(r"^[ \t]*>>> (.+)\n[ \t]*(?!>>>)(\S.*)$", re.MULTILINE)
-ASSERT = re.compile(r"^[ \t]*(assert .+)$", re.MULTILINE)
-NAME = re.compile(r"(?<![\w.])(?=[A-Za-z_][\w.]*\()")
-FUNCTION, METHOD = re.compile(r"[\w.]+"), re.compile(r"\.\w+")
-GIVES = re.compile(
-    r"`?\s*(?:(?P<demand>(?:should|must|has to) (?:return|give|be|equal|yield))"
-    r"|->|=>|===?|→|returns|gives|yields|equals)\s*`?"
-)
-STOP = re.compile(r"[`,;\n]|\.(?=\s|$)|\s(?:and|but|because|since|for|as)\s|\s+(?:#|//|\()")
-"""What ends the value that a call gives; within brackets and quotes it does not."""
-MORE = re.compile(r"`?,\s*[\d'\"\[({-]")
-"""Behind a value: it was the first of several."""
-SENTENCE = re.compile(r"[.!?:;]\s|\n|\be\.g\.|\b(?:for example|for instance|such as)\b", re.IGNORECASE)
-BROKEN = re.compile(
-    r"\b(fix(es)?|bugs?|buggy|debug|wrong(ly)?|incorrect(ly)?|broken|currently|fails?|failing)\b", re.IGNORECASE
-)
-"""Words of a request about code that does not do what it should: what it says of the code may be what is wrong."""
-DOUBT = re.compile(
-    r"\b(not|never|now|instead|why|if|when|unless|but|actual(ly)?|(i|we|it) (get|got|sees?|prints?))\b|n't\b",
-    re.IGNORECASE,
-)
-DEMAND = re.compile(r"\b(should|must|has to|so that|expect(s|ed)?|want(s|ed)?)\b", re.IGNORECASE)
-LONGEST = 500
-"""Characters of a call's arguments, or of a value."""
-AROUND = 200
-"""Characters of the sentence around an example."""
-MOST = 1000
-"""Calls of a text that are looked at: a program in one line has very many."""
-QUOTES = "'\""
-OPEN, CLOSE = "([{", ")]}"
+ASSERT = re.compile(r"^([ \t]*)(assert .+)$", re.MULTILINE)
+BLOCK = ("with ", "async with ", "if ", "for ", "while ", "try:")
+HEAD = ("def ", "async def ", "class ")
+BESIDE = ("assert ", "#", "@", '"""', "'''")
+BEFORE = 2000
+"""Characters before an assert that are looked at."""
+N = TypeVar("N", bound=ast.AST)
 
 
 def examples(text: str, language: str = DEFAULT) -> list[str]:
-    """The examples in a request, as assertions in the step's language."""
-    prose = FENCED.sub(" ", text)
-    broken = BROKEN.search(prose) is not None
-    pairs = [*_doctests(text, broken=broken), *_said(text, broken=broken)]
+    """The examples in a request, as assertions in the step's language: worth a check."""
+    return list(_found(text, language))
+
+
+def firm_examples(text: str, language: str = DEFAULT) -> list[str]:
+    """Those that are surely meant: what fails one of them is not what was asked for."""
+    return [check for check, firm in _found(text, language).items() if firm]
+
+
+def _found(text: str, language: str) -> dict[str, bool]:
+    """Each assertion, and whether it is firm."""
+    broken = BROKEN.search(FENCED.sub(" ", text)) is not None
+    pairs = _agreed([*_doctests(text, broken=broken), *said(text, broken=broken)])
     if language in SCRIPTS:
-        valued = [(call, value) for call, value in pairs if syntax.is_call(call) and syntax.is_value(value)]
-        return list(dict.fromkeys(f"assert.deepStrictEqual({call}, {value})" for call, value in valued))
-    said = [f"assert {call} == {value}" for call, value in pairs if _is_pair(call, value)]
-    return list(dict.fromkeys([*said, *filter(_is_example, ASSERT.findall(text))]))
+        valued = [one for one in pairs if syntax.is_call(one.call) and syntax.is_value(one.value)]
+        return {f"assert.deepStrictEqual({one.call}, {one.value})": one.firm for one in valued}
+    found = {f"assert {one.call} == {one.value}": one.firm for one in pairs if _is_pair(one)}
+    return found | dict.fromkeys(filter(_is_example, _asserts(text)), True)
 
 
-def _doctests(text: str, *, broken: bool) -> list[Pair]:
+def _agreed(pairs: list[Said]) -> list[Said]:
+    """Without the calls that are said to give two values: one of them is what they do now, or they count."""
+    values: dict[str, set[str]] = {}
+    for one in pairs:
+        values.setdefault(one.call, set()).add(one.value)
+    return [one for one in pairs if len(values[one.call]) == 1]
+
+
+def _doctests(text: str, *, broken: bool) -> list[Said]:
     """What an interpreter printed; where something is broken only what a docstring says: the rest may show that."""
     shown = [found.group() for found in FENCED.finditer(text) if DEFINES.search(found.group())] if broken else [text]
-    return [pair for one in shown for pair in DOCTEST.findall(one)]
+    found = ((one, match) for one in shown for match in DOCTEST.finditer(one))
+    return [Said(match[1], match[2], firm=True) for one, match in found if _stands_alone(one, match)]
 
 
-def _said(text: str, *, broken: bool) -> Iterator[Pair]:
-    """Calls in the text with what they are said to give."""
-    for found in islice(NAME.finditer(text), MOST):
-        end = _end_of_call(text, found.start())
-        gives = GIVES.match(text, end) if end else None
-        if gives is None:
-            continue
-        stop = _end_of_value(text, gives.end())
-        before = SENTENCE.split(text[max(0, found.start() - AROUND) : found.start()])[-1]
-        behind = SENTENCE.split(text[stop : stop + AROUND])[0]
-        if not MORE.match(text, stop) and (gives["demand"] or _is_meant(before, behind, broken=broken)):
-            yield text[found.start() : end], text[gives.end() : stop].strip()
+def _stands_alone(text: str, match: "re.Match[str]") -> bool:
+    """Whether the value is all that is printed, and nothing was done before."""
+    before = text[: match.start()].rstrip()[-BEFORE:].rpartition("\n")[2].strip()
+    after = _parsed(text[match.end() : match.end() + BEFORE].removeprefix("\n").partition("\n")[0].strip())
+    goes_on = after is not None and len(after.body) == 1 and isinstance(after.body[0], ast.Expr)
+    return not goes_on and (not before.startswith(">>> ") or before.startswith((">>> from", ">>> import")))
 
 
-def _is_meant(before: str, behind: str, *, broken: bool) -> bool:
-    """Whether what is said of a call, by the rest of the sentence around it, is what is wanted."""
-    doubted = DOUBT.search(before) or DOUBT.search(behind)
-    return not doubted and (not broken or DEMAND.search(before) is not None)
+def _asserts(text: str) -> list[str]:
+    """The asserts before which nothing else is done in their block."""
+    return [found[2] for found in ASSERT.finditer(text) if not _is_prepared(text[: found.start()], found[1])]
 
 
-def _end_of_call(text: str, start: int) -> int:
-    """Where the call that begins here ends, on its line, with the calls on its result; 0 if it does not."""
-    end, name = 0, FUNCTION.match(text, start)
-    while name is not None and text[name.end() : name.end() + 1] == "(":
-        closed = _scan(text, name.end(), until=None)
-        if closed == 0:
-            return 0
-        end, name = closed, METHOD.match(text, closed)
-    return end
+def _is_prepared(before: str, indent: str) -> bool:
+    """Whether the line before, asserts and comments aside, does something in the same block or opens it."""
+    lines = reversed(before[-BEFORE:].splitlines())
+    line = next((one for one in lines if one.strip() and not one.strip().startswith(BESIDE)), "")
+    if not indent or line.strip().startswith(HEAD):
+        return False
+    return line.startswith(indent) or line.strip().startswith(BLOCK)
 
 
-def _end_of_value(text: str, start: int) -> int:
-    return _scan(text, start, until=STOP)
-
-
-def _scan(text: str, start: int, *, until: "re.Pattern[str] | None") -> int:
-    """Behind the bracket that closes the one here, else before what ends a value outside of brackets; 0 for none."""
-    depth, quote, at = 0, "", start
-    while at < min(len(text), start + LONGEST):
-        char = text[at]
-        if not depth and not quote and until is not None and until.match(text, at):
-            return at
-        if char == "\n":
-            return 0 if until is None else at
-        if quote:
-            at += char == "\\"
-            quote = "" if char == quote else quote
-        elif char in QUOTES:
-            quote = char
-        elif char in OPEN:
-            depth += 1
-        elif char in CLOSE:
-            depth -= 1
-            if depth < 0:
-                return at
-            if depth == 0 and until is None:
-                return at + 1
-        at += 1
-    return 0 if until is None else at
-
-
-def _is_pair(call: str, value: str) -> bool:
+def _is_pair(one: Said) -> bool:
     """Whether both read no names but those of functions: `f(a, b) -> a + b` says what f does and is no example."""
-    tree, given = _parsed(f"assert {call} == {value}"), _parsed(value)
+    tree, value = _parsed(f"assert {one.call} == {one.value}"), _parsed(one.value)
     return (
         tree is not None
-        and given is not None
-        and not _nodes(given, ast.BoolOp)
+        and value is not None
+        and not _nodes(value, ast.BoolOp)
+        and not any(node.value is ... for node in _nodes(tree, ast.Constant))
+        and all(isinstance(node.op, ast.Add | ast.Mult | ast.Pow) for node in _nodes(value, ast.BinOp))
+        and bool(_called(one.call) - set(dir(builtins)))
         and not _read(tree)
-        and "print" not in _called(call)
     )
 
 
@@ -151,10 +106,10 @@ def _is_example(check: str) -> bool:
     return not _read(tree) - bound - set(dir(builtins))
 
 
-def _called(check: str) -> set[str]:
-    """The functions that a check calls by their names."""
-    tree = _parsed(check)
-    return {node.func.id for node in _nodes(tree, ast.Call) if isinstance(node.func, ast.Name)}
+def _called(code: str) -> set[str]:
+    """The functions that it calls by their names; none where it prints."""
+    found = {node.func.id for node in _nodes(_parsed(code), ast.Call) if isinstance(node.func, ast.Name)}
+    return set() if "print" in found else found
 
 
 def _read(tree: ast.Module) -> set[str]:
@@ -162,9 +117,6 @@ def _read(tree: ast.Module) -> set[str]:
     functions = {id(node.func) for node in _nodes(tree, ast.Call)}
     names = (node for node in _nodes(tree, ast.Name) if isinstance(node.ctx, ast.Load) and id(node) not in functions)
     return {node.id for node in names}
-
-
-N = TypeVar("N", bound=ast.AST)
 
 
 def _nodes(tree: ast.Module | None, kind: type[N]) -> list[N]:

@@ -1,7 +1,7 @@
 """The fenced blocks of a reply, read line by line as CommonMark reads them, with what models and editors add; pure."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -45,7 +45,7 @@ def blocks(text: str) -> list[Block]:
         fence = _fence(line)
         if opened is None:
             opened, body, inner = fence, [], []
-        elif fence is None or not _ends(opened, inner, fence, lines[number + 1 :]):
+        elif fence is None or not _ends(opened, inner, fence, map(lines.__getitem__, range(number + 1, len(lines)))):
             body.append(line)
         else:
             found.append(Block(_text(body, opened.indent), _language(opened.info), _path(opened.info)))
@@ -53,7 +53,7 @@ def blocks(text: str) -> list[Block]:
     return found
 
 
-def _ends(opened: _Open, inner: list[_Open], fence: _Open, later: Sequence[str]) -> bool:
+def _ends(opened: _Open, inner: list[_Open], fence: _Open, later: Iterable[str]) -> bool:
     """Whether the fence ends the outermost block; else it is one of a document's own, kept in `inner`."""
     if inner:
         if inner[-1].closes(fence):
@@ -65,7 +65,7 @@ def _ends(opened: _Open, inner: list[_Open], fence: _Open, later: Sequence[str])
     return opened.closes(fence)
 
 
-def _goes_on(later: Sequence[str]) -> bool:
+def _goes_on(later: Iterable[str]) -> bool:
     """Whether a bare fence in a document opens a block of it: the next fence is bare as well, and ends that."""
     following = next((fence for line in later if (fence := _fence(line))), None)
     return following is not None and not following.info
@@ -91,7 +91,7 @@ def _language(info: str) -> str:
 
 def _path(info: str) -> str:
     """The file that an info string names; empty where it names none."""
-    if said := PATH.search(info):
+    if (said := PATH.search(info)) and _is_path(said[1]):
         return said[1]
     return next((word for word in _words(info) if _is_path(word)), "")
 
@@ -103,4 +103,4 @@ def _words(info: str) -> Iterator[str]:
 
 
 def _is_path(word: str) -> bool:
-    return ("." in word or "/" in word) and not set(word) & set("={}\"'<>()")
+    return re.search(r"/|\.[A-Za-z]\w*$|^\.\w", word) is not None and not set(word) & set("={}\"'<>()")

@@ -8,10 +8,15 @@ from maker.pipeline import prompts
 from maker.pipeline.examples import FENCED
 from maker.pipeline.work import Work
 
-SIGNATURE = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\(")
+SIGNATURE = re.compile(r"(?<![\w.])(?<!O\()([A-Za-z_]\w*)\(")
 """`reverse(s)`: no space before the bracket."""
-USED = re.compile(r"\b(?:without|use|uses|calls?|calling|via|import)\s+(?:using\s+)?(?:the\s+|\w+'s\s+)?[`'\"]?$", re.I)
-"""What stands before a function that is only used."""
+USED = re.compile(
+    r"\b(?:without|use|uses|calls?|calling|via|import)\s+(?:using\s+)?(?:the\s+|\w+'s\s+)?[`'\"]?$|"
+    r"\b(?:function|program|script|code) (?:that|which|to|for|in|like|similar|equivalent|wrapper|wrapping)\b[^.:;\n]*$",
+    re.I,
+)
+"""What stands before a function that is only used, or that says what one without a name does: `a function that turns
+rgb(r, g, b) into hex`."""
 WITH = re.compile(rf"{USED.pattern}|\b(?:with|using)\s+(?:the\s+|\w+'s\s+)?[`'\"]?$", re.I)
 """What may: `with lru_cache(...)`, but `count them with count_words(text)` too."""
 SAID = re.compile(
@@ -26,10 +31,17 @@ THING = re.compile(
     re.I,
 )
 """What stands before `called price` where that is no function."""
-OBJECTS = re.compile(r"\bclass [`'\"]?[A-Z]|\bmethods?\b")
+OBJECTS = re.compile(r"\bclass (?:called |named )?[`'\"]?[A-Z]|\bmethods?\b")
 """What is asked for may be no function but a class, whose methods look like one."""
 FUNCTION = re.compile(r"\bfunction\b", re.I)
-BEFORE = 40
+ORDER = re.compile(
+    r"\b(?:write|implement|define|create|add|make)(?: me)?(?: an?| the)?(?: python)?(?: function)?,? "
+    r"[`'\"]?([A-Za-z_]\w*)\(|"
+    r"\bfunction,? [`'\"]?([A-Za-z_]\w*)\(",
+    re.I,
+)
+"""`write a function total(cart)`: whatever else is called something."""
+BEFORE = 120
 """Characters before a name that are looked at."""
 QUOTED = re.compile(r"\bfunction,? [`'\"]([A-Za-z_]\w*)[`'\"]")
 AFTER_FUNCTION = re.compile(r"\bfunction,? ([A-Za-z]\w*[_\d]\w*|[A-Za-z_]\w*(?=,|:| that\b| which\b| over\b| to\b))")
@@ -46,7 +58,7 @@ NO_NAMES = frozenset(
         *dir(builtins),
         *keyword.kwlist,
         *"with by on when for if as from once twice in at the a an it arg argument definition element file".split(),
-        *"function integer item key letter line list method name number parameter row signature string".split(),
+        *"O function integer item key letter line list method name number parameter row signature string".split(),
         *"tuple value vowel word that which this python".split(),
     )
 )
@@ -60,7 +72,8 @@ def function_named(text: str) -> str | None:
         return None
     said = _names(SAID, prose, unless=THING) | _names(QUOTED, prose)
     found = (
-        said
+        (said and _names(ORDER, prose))
+        or said
         or _names(SIGNATURE, prose, unless=WITH)
         or _names(AFTER_FUNCTION, prose)
         or _names(ORDERED, prose)

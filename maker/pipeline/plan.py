@@ -9,7 +9,7 @@ from maker.chat.types import JsonObject
 from maker.errors import ModelError, ModelReplyError, ModelUnavailable, RequestError
 from maker.pipeline import prompts, syntax
 from maker.pipeline.events import InputsWritten, PlanMade
-from maker.pipeline.examples import examples
+from maker.pipeline.examples import examples, firm_examples
 from maker.pipeline.language import DEFAULT, SCRIPTS, language_of
 from maker.pipeline.naming import function_named, phrase, wanted_name
 from maker.pipeline.own_tests import own_tests
@@ -131,12 +131,12 @@ def _examples_of(work: Work, step: Step, language: str) -> list[str]:
 
 
 def own_examples(work: Work) -> list[str]:
-    """The examples that the run's only step has to satisfy; with more steps nobody says which of them does."""
+    """The firm examples, which the run's only step has to satisfy; with more steps nobody says which of them does."""
     plan = work.progress.plan
     if plan is None or len(plan.steps) != 1:
         return []
     text = prompts.text_of(work.task.request.messages)
-    return examples(text, language_of(plan.steps[0], text))
+    return firm_examples(text, language_of(plan.steps[0], text))
 
 
 def usable(calls: Iterable[str], checks: Iterable[str], limit: int, language: str = DEFAULT) -> tuple[Input, ...]:

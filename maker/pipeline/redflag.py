@@ -16,16 +16,19 @@ from maker.pipeline.fences import blocks
 from maker.pipeline.language import SCRIPTS
 
 PLACEHOLDERS = re.compile(
-    r"^\s*((#|//|/\*|--|<!--)\s*(\.\.\.|…)?|\.\.\.|…)\s*("
-    r"(the )?rest of (the|your) (code|file|function|implementation)( (is|remains|stays|goes|unchanged|here)\b.*)?|"
-    r"existing code( here)?|your code here|implement(ation)? (this|here|goes here)|"
-    r"(add|insert) (your )?(code|logic|implementation) here|same as before"
+    r"^\s*((#|//|/\*|--|<!--)\s*(\.\.\.|…)?|\.\.\.|…)\s*[(\[]?\s*("
+    r"((the )?rest of (the|your) |rest of )(code|file|function|implementation)"
+    r"( (is|remains|stays|goes|unchanged|here)\b.*)?|"
+    r"existing (code|imports|functions|methods)( here)?|(your )?(code|logic|implementation) (goes )?here|"
+    r"implement(ation)? (this|here|goes here)|(add|insert) (your )?(code|logic|implementation) here|same as before"
     r")\W*$",
     re.IGNORECASE | re.MULTILINE,
 )
 """A comment that stands for code; one that says more is about code."""
+NOTHING = r"(None|null|undefined|True|False|true|false|0|-1|''|\"\"|\[\]|\{\}|\(\))"
 BARE_TODO = re.compile(
-    r"^\s*(#|//)\s*(TODO|FIXME)\b[^\n]*\n\s*(pass|return( None)?|\.\.\.|raise NotImplemented\w*(\([^\n]*\))?);?\s*$",
+    r"^\s*(#|//)\s*(TODO|FIXME)\b[^\n]*\n\s*"
+    rf"(pass|return( {NOTHING})?|\.\.\.|raise NotImplemented\w*(\([^\n]*\))?|throw new Error\([^\n]*\));?\s*$",
     re.MULTILINE,
 )
 REFUSAL = re.compile(r"^\s*(i('m| am) (sorry|unable|not able)|i can(no|')t|as an ai)\b", re.IGNORECASE)
@@ -36,6 +39,7 @@ TELLING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 FILLED_IN = re.compile(r"\b(abstractmethod|overload|Protocol|ABC)\b")
 """What marks functions that are stubs on purpose."""
+STRING = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`(?:\\.|[^`\\])*`|(?:#|//).*""")
 REPEATED_LINES = 12
 """So many equal lines in a row, or a short block so often, is a model that loops."""
 
@@ -49,7 +53,7 @@ class Code:
     path: str = ""
 
 
-def extract(text: str, language: str | None = None) -> Code | None:
+def extract(text: str, language: str | None = None, name: str | None = None) -> Code | None:
     """The code in a reply: its longest fenced block, or all of it where it is bare Python.
 
     A block in the wanted language, where there is one, goes before all others, else any code before what is none: what
@@ -60,7 +64,7 @@ def extract(text: str, language: str | None = None) -> Code | None:
     said = thought.feed(text) + thought.end()
     found = [Code(block.text, block.language or _guess(block.text), block.path) for block in blocks(said)]
     if found:
-        return max(found, key=lambda code: (_fits(code.language, language), len(code.text)))
+        return max(found, key=lambda code: (_fits(code.language, language), _defines(code.text, name), len(code.text)))
     if "```" not in said and _is_bare_python(said):
         return Code(said, "python")
     return None
@@ -70,6 +74,12 @@ def _fits(language: str, wanted: str | None) -> int:
     """How much a block of this language is what is wanted; more is better."""
     same = language == wanted or (language in SCRIPTS and wanted in SCRIPTS)
     return 2 if same else int(language not in NO_CODE)
+
+
+def _defines(code: str, name: str | None) -> bool:
+    """Whether the wanted name, or where none is told, anything but a test, is defined: tests may well be longer."""
+    wanted = re.escape(name) if name else r"(?!test_|Test)\w+"
+    return re.search(rf"\b(?:def|class|function\*?|const|let|var)\s+{wanted}\b", code) is not None
 
 
 def _is_bare_python(text: str) -> bool:
@@ -165,6 +175,7 @@ def _statements(code: str) -> Iterator[str]:
     for line in map(str.strip, code.splitlines()):
         if line and depth <= 0:
             yield line
+        line = STRING.sub("", line)
         depth = max(0, depth + sum(line.count(one) for one in "([") - sum(line.count(one) for one in ")]"))
 
 

@@ -30,3 +30,11 @@ def test_an_example_that_was_reached_and_not_passed_is_failed(kind: Kind, flagge
     inputs = (Call("f(1)"), Check("assert f(2) == 4"), Check("assert f(3) == 1"))
     evidence = Evidence(True, (Observation("returned", "1"), Observation(kind), Observation("failed")))
     assert bool(example_flags(evidence, inputs, {"assert f(2) == 4"})) == flagged
+
+
+@pytest.mark.parametrize(("missing", "flagged"), [("date", False), ("next_day", True), ("helper", True)])
+def test_an_example_that_nobody_imports_for_is_not_failed(missing: str, flagged: bool) -> None:
+    """`date` is what the example itself needs; what the program needs is the program's own."""
+    check = "assert next_day(date(2024, 1, 31)) == date(2024, 2, 1)"
+    seen = Observation("failed", "NameError", message=f"NameError: name '{missing}' is not defined")
+    assert bool(example_flags(Evidence(True, (seen,)), (Check(check),), {check})) == flagged

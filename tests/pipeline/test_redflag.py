@@ -1,5 +1,7 @@
 """Red flags and the code in a reply: pure functions."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,6 +48,29 @@ def test_the_longest_block_is_the_code_with_what_its_fence_says(text: str, code:
     assert extract(text) == code
 
 
+TESTS = "from your_module import add\n\ndef test_add():\n    assert add(1, 2) == 3\n    assert add(2, 2) == 4\n"
+
+
+@pytest.mark.parametrize("beside", [TESTS, ">>> add(1, 2)\n3\n>>> add(2, 2)\n4\n>>> add(3, 3)\n6\n"])
+@pytest.mark.parametrize("name", ["add", None])
+def test_a_block_that_defines_what_is_wanted_goes_before_its_tests(beside: str, name: str | None) -> None:
+    text = f"```python\n{ADD}```\nTests:\n```python\n{beside}```"
+    assert extract(text, "python", name) == Code(ADD, "python")
+
+
+@pytest.mark.parametrize("info", ["python 3.12", "python v1.2", 'python title="Example"'])
+def test_not_all_that_a_fence_says_is_a_path(info: str) -> None:
+    assert extract(f"```{info}\n{ADD}```") == Code(ADD, "python")
+
+
+@pytest.mark.parametrize("line", ["```a\n", "```markdown\n```a\n", "```\n"])
+def test_no_reply_takes_time_by_its_square(line: str) -> None:
+    """20,000 fences took seconds, in which an orchestrator did nothing else."""
+    begun = time.monotonic()
+    extract(line * 100_000)
+    assert time.monotonic() - begun < 20
+
+
 def test_a_block_in_the_wanted_language_goes_before_longer_ones() -> None:
     text = f"```python\n{ADD}{ADD}```\n```ts\nlet a = 1\n```\n```bash\nnpm install\n```"
     assert extract(text, "javascript") == Code("let a = 1\n", "typescript")
@@ -71,6 +96,14 @@ def test_prose_and_open_fences_hold_no_code(text: str) -> None:
         ("def add(a, b):\n    # TODO\n    return None\n", "placeholder"),
         ("function add(a, b) {\n  // Your code here\n}\n", "placeholder"),
         ("class Shape:\n    def area(self): ...\n", "only stubs"),
+        ("function add(a, b) {\n  // TODO: implement\n  return null;\n}\n", "placeholder"),
+        ("function add(a, b) {\n  // TODO: implement\n  throw new Error('not implemented');\n}\n", "placeholder"),
+        ("def add(a, b):\n    # TODO: implement\n    return []\n", "placeholder"),
+        ("def add(a, b):\n    # ... (rest of the code remains the same)\n    return 1\n", "placeholder"),
+        ("def add(a, b):\n    # ... rest of code ...\n    return 1\n", "placeholder"),
+        ("def add(a, b):\n    # Your implementation here\n    return 1\n", "placeholder"),
+        ("# ... existing imports ...\ndef add(a, b):\n    return 1\n", "placeholder"),
+        ("n = s.count('(')  # see [1\n" + "x = 1\n" * 40, "repetition"),
         ("x = 1\n" * 40, "repetition"),
         ("GRID = [1]\n" + "GRID.append([0, 0, 0])\n" * 20, "repetition"),
         ("a = 1\nb = 2\n" * 40, "repetition"),

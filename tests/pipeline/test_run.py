@@ -173,6 +173,16 @@ def test_calls_are_not_blamed_for_programs_that_do_not_end_or_miss_an_import(bad
     assert [one.flags for one in step.candidates[:2]] == [("raises on every input",)] * 2
 
 
+def test_a_program_that_does_not_load_says_nothing_of_the_calls() -> None:
+    played = Play(
+        map_fenced(["raise KeyError(1)\n" + GOOD, GOOD, ALSO_GOOD, GOOD]),
+        tester=[WRONG_CALLS, TESTS],
+        reviewer=[ACCEPTED],
+    ).run()
+    (step,) = played.done.steps
+    assert step.chosen.code == GOOD and step.vote.converged
+
+
 def test_what_could_not_be_run_is_not_counted_again_when_other_calls_are_written() -> None:
     played = Play(
         [fenced("pip install sums\n", "fish"), *map_fenced([GOOD, MINUS, GOOD, GOOD, GOOD])],

@@ -140,7 +140,8 @@ def test_exported_names_are_found_however_they_are_exported(attempt: Try) -> Non
         "export default function double(x) { return 2 * x }",
         "import { inspect as show } from 'node:util';\nexport const double = (x) => show && 2 * x;",
     ):
-        assert kinds(script(attempt, source, "assert.strictEqual(double(2), 4)")) == ["passed"], source
+        evidence = script(attempt, source, "assert.strictEqual(double(2), 4)", "double(3)")
+        assert kinds(evidence) == ["passed", "returned"], source
 
 
 @pytest.mark.parametrize(
@@ -185,6 +186,17 @@ const thrice = (x) => [box(x), twice(x), made, round(1.5), label(7), new Box()]
     evidence = after(sandbox, (one, two), three, "thrice(1.5)", "assert.equal(thrice(1.5)[2], 2)")
     assert texts(evidence)[0] == '[Box{"x": "<1>"}, Box{"x": "<3>"}, 2, 1.5, 7, Box{}]'
     assert kinds(evidence)[1] == "passed", evidence.observations[1]
+
+
+@pytest.mark.parametrize("head", ["import { half } from './half.js'", "const { half } = require('../lib/half')"])
+def test_what_an_earlier_step_wrote_can_be_imported_by_its_file(sandbox: Sandbox, head: str) -> None:
+    earlier = ("export const half = (x) => x / 2;",)
+    evidence = after(sandbox, earlier, f"{head}\nexport const quarter = (x) => half(half(x))", "quarter(8)")
+    assert texts(evidence) == ["2"]
+
+
+def test_a_file_that_nobody_wrote_cannot_be_imported(attempt: Try) -> None:
+    assert "Cannot find module" in script(attempt, "const { half } = require('./half')", "half(8)").load_error
 
 
 def test_an_earlier_step_that_fails_does_not_load(sandbox: Sandbox) -> None:

@@ -148,9 +148,18 @@ function declares(context, name, told) {
 }
 
 // `require` is that of the file which the source is to become.
-function freshContext(where) {
+function freshContext(where, beside) {
   const module = { exports: {} };
-  const require = createRequire(where || __filename);
+  const load = createRequire(where || __filename);
+  // What earlier steps wrote is in this context, whatever file an import finds it in.
+  const require = Object.assign((id) => {
+    try {
+      return load(id);
+    } catch (error) {
+      if (!/^\.\.?\//.test(id) || error.code !== 'MODULE_NOT_FOUND' || !beside) throw error;
+      return new Proxy({}, { get: (_, name) => context[name] });
+    }
+  }, load);
   const context = vm.createContext({
     module, exports: module.exports, require, console, process, Buffer, URL, URLSearchParams, TextEncoder, TextDecoder,
     setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, queueMicrotask, structuredClone, performance,
@@ -167,6 +176,17 @@ function lookUp(context, name) {
   }
   const { exports } = context.module;
   return exports !== null && typeof exports === 'object' && name in exports ? { value: exports[name] } : undefined;
+}
+
+// What is only exported is there by its name too: a call may say `add(1, 2)` of `exports.add = ...`.
+function shared(context) {
+  const { exports } = context.module;
+  if (exports === null || typeof exports !== 'object') return;
+  for (const name of Object.keys(exports)) {
+    try {
+      if (vm.runInContext(`typeof ${name}`, context) === 'undefined') context[name] = exports[name];
+    } catch {} // no identifier
+  }
 }
 
 const described = (error) => (error !== null && typeof error === 'object' && 'message' in error ? `${error.name}: ${error.message}` : String(error)).slice(0, 300);
@@ -229,7 +249,7 @@ async function main() {
   const fill = (context) => runs.reduce((before, run) => (before ? before.then(() => run(context)) : run(context)), undefined);
   try {
     runs.push(...earlier.map((one) => scoped(scriptOf(one, language))), prepared(source, language));
-    const context = freshContext(where);
+    const context = freshContext(where, earlier.length > 0);
     const filling = fill(context);
     if (filling) await filling;
     if (entry && !lookUp(context, entry)) throw new ReferenceError(`${entry} is not defined`);
@@ -240,9 +260,10 @@ async function main() {
   }
   for (;;) {
     const request = readFrame(HARNESS);
-    const context = freshContext(where);
+    const context = freshContext(where, earlier.length > 0);
     const filling = fill(context);
     if (filling) await filling;
+    shared(context);
     writeFrame(HARNESS, 'expression' in request ? await observe(context, request.expression) : await serve(context));
   }
 }
