@@ -3,6 +3,7 @@
 import builtins
 import keyword
 import re
+from itertools import islice
 
 from maker.pipeline import prompts
 from maker.pipeline.examples import FENCED
@@ -43,6 +44,8 @@ ORDER = re.compile(
 """`write a function total(cart)`: whatever else is called something."""
 BEFORE = 120
 """Characters before a name that are looked at."""
+MOST = 1000
+"""Names of one form that are looked at: a program in one line has very many."""
 QUOTED = re.compile(r"\bfunction,? [`'\"]([A-Za-z_]\w*)[`'\"]")
 AFTER_FUNCTION = re.compile(r"\bfunction,? ([A-Za-z]\w*[_\d]\w*|[A-Za-z_]\w*(?=,|:| that\b| which\b| over\b| to\b))")
 """Where it can only be a name: `a function word_count`, `a function mean that`, not `a function counting words`."""
@@ -86,7 +89,7 @@ def _names(pattern: "re.Pattern[str]", prose: str, unless: "re.Pattern[str] | No
     """The names that the pattern finds, without those that stand behind what they must not."""
     said = {
         match.group(match.lastindex or 0)
-        for match in pattern.finditer(prose)
+        for match in islice(pattern.finditer(prose), MOST)
         if unless is None or not unless.search(prose[max(0, match.start() - BEFORE) : match.start()])
     }
     return {name for name in said if name.lower() not in NO_NAMES and name not in NO_NAMES}
