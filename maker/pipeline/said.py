@@ -35,7 +35,9 @@ QUOTED = re.compile(r"\b(?:assert|return)\s+$")
 """Before a call: it stands in code."""
 BULLET = re.compile(r"[\s>*+`–—-]*(?:\d+[.)]\s+`?)?")
 """What may stand before an example that has a line for itself."""
-EXAMPLE = re.compile(r"\be\.g\.|\b(?:for example|for instance|examples?|such as|so that|test cases?)\b", re.IGNORECASE)
+EXAMPLE = re.compile(
+    r"\be\.g\.|\b(?:for example|for instance|examples?|such (?:as|that)|so that|test cases?)\b", re.IGNORECASE
+)
 SENTENCE = re.compile(r"[.!?:;]\s|\n|\be\.g\.|\b(?:for example|for instance|such as)\b", re.IGNORECASE)
 BROKEN = re.compile(
     r"\b(fix(es)?|bugs?|buggy|debug|wrong(ly)?|incorrect(ly)?|broken|currently|fails?|failing)\b", re.IGNORECASE

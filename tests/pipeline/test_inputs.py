@@ -36,6 +36,7 @@ from maker.sandbox.values import Call, Check
         ("- f(2) -> 4\n- f(3) -> 9", ["assert f(2) == 4", "assert f(3) == 9"]),
         ("1. `f(2)` -> `4`", ["assert f(2) == 4"]),
         ("(e.g. f(1) == 2)", ["assert f(1) == 2"]),
+        ("f(a), such that `f(1)` -> `2`.", ["assert f(1) == 2"]),
         ("Examples:\n  f(1) returns 2\n  f(2) returns 3", ["assert f(1) == 2", "assert f(2) == 3"]),
         ("def test():\n    assert f(1) == 2\n    assert f(2) == 3", ["assert f(1) == 2", "assert f(2) == 3"]),
         ("f(1) must return 2", ["assert f(1) == 2"]),
