@@ -27,7 +27,9 @@ DEAD = "raises on every input"
 UNLIKE = "fails an example of the request"
 LACKING = re.compile(r"No module named '([^'.]+)|Cannot find (?:module|package) '([^'./][^']*)'")
 """What Python and node say of a library that is not there."""
-CALLS, UNDEFINED = re.compile(r"(?<![\w.])(\w+)\("), re.compile(r"(\w+)'? is not defined")
+CALLS = re.compile(r"(?<![\w.])(\w+)\(")
+UNDEFINED = re.compile(r"(\w+)'? is not defined")
+"""What Python and node say of a name that nobody defined."""
 READS = re.compile(r"EOFError\b")
 PLACE = "/opt/repository"
 """Where a candidate finds the repository."""

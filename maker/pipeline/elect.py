@@ -1,13 +1,12 @@
 """The vote on one step: waves of candidates until one behaviour is ahead of every other by k, else the best score."""
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from maker.chat.types import JsonObject
 from maker.pipeline.ballot import elect_by_ballot
-from maker.pipeline.candidates import DEAD, UNLIKE, judge, tried, wave
+from maker.pipeline.candidates import DEAD, UNDEFINED, UNLIKE, judge, tried, wave
 from maker.pipeline.events import CandidateJudged, StepDecided
 from maker.pipeline.examples import firm_examples
 from maker.pipeline.plan import inputs as write_inputs
@@ -23,10 +22,6 @@ LATER_WAVE = 2
 
 LOST_WAVES = 1
 """A wave of which nothing arrived is asked for once more: plan and tests are paid for already."""
-
-
-MISSING = re.compile(r"name '(\w+)' is not defined|(\w+) is not defined")
-"""What Python and node say of a name that nobody defined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +94,8 @@ def _does_not_end(seen: Observation) -> bool:
 
 
 def _misses_a_name(seen: Observation, item: Input) -> bool:
-    found = MISSING.search(seen.message)
-    return found is not None and found[found.lastindex or 0] not in (
-        item.expression if isinstance(item, Call) else item.code
-    )
+    missing, text = UNDEFINED.search(seen.message), item.expression if isinstance(item, Call) else item.code
+    return missing is not None and missing[1] not in text
 
 
 async def _written_anew(

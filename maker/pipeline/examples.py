@@ -7,11 +7,12 @@ nothing that comes of what was done before it, and nothing that tells what code 
 import ast
 import builtins
 import re
+from itertools import islice
 from typing import TypeVar
 
 from maker.pipeline import syntax
 from maker.pipeline.language import DEFAULT, SCRIPTS
-from maker.pipeline.said import BROKEN, Said, said
+from maker.pipeline.said import BROKEN, MOST, Said, said
 
 FENCED = re.compile(r"^[ \t]*(`{3,}|~{3,}).*?(?:^[ \t]*\1|\Z)", re.MULTILINE | re.DOTALL)
 DEFINES = re.compile(r"^\s*(?:async def|def|class)\s", re.MULTILINE)
@@ -21,7 +22,7 @@ BLOCK = ("with ", "async with ", "if ", "for ", "while ", "try:")
 HEAD = ("def ", "async def ", "class ")
 BESIDE = ("assert ", "#", "@", '"""', "'''")
 BEFORE = 2000
-"""Characters before an assert that are looked at."""
+"""Characters before a doctest or an assert that are looked at."""
 N = TypeVar("N", bound=ast.AST)
 
 
@@ -57,13 +58,13 @@ def _agreed(pairs: list[Said]) -> list[Said]:
 def _doctests(text: str, *, broken: bool) -> list[Said]:
     """What an interpreter printed; where something is broken only what a docstring says: the rest may show that."""
     shown = [found.group() for found in FENCED.finditer(text) if DEFINES.search(found.group())] if broken else [text]
-    found = ((one, match) for one in shown for match in DOCTEST.finditer(one))
+    found = ((one, match) for one in shown for match in islice(DOCTEST.finditer(one), MOST))
     return [Said(match[1], match[2], firm=True) for one, match in found if _stands_alone(one, match)]
 
 
 def _stands_alone(text: str, match: "re.Match[str]") -> bool:
     """Whether the value is all that is printed, and nothing was done before."""
-    before = text[: match.start()].rstrip()[-BEFORE:].rpartition("\n")[2].strip()
+    before = text[max(0, match.start() - BEFORE) : match.start()].rstrip().rpartition("\n")[2].strip()
     after = _parsed(text[match.end() : match.end() + BEFORE].removeprefix("\n").partition("\n")[0].strip())
     goes_on = after is not None and len(after.body) == 1 and isinstance(after.body[0], ast.Expr)
     return not goes_on and (not before.startswith(">>> ") or before.startswith((">>> from", ">>> import")))
@@ -71,12 +72,13 @@ def _stands_alone(text: str, match: "re.Match[str]") -> bool:
 
 def _asserts(text: str) -> list[str]:
     """The asserts before which nothing else is done in their block."""
-    return [found[2] for found in ASSERT.finditer(text) if not _is_prepared(text[: found.start()], found[1])]
+    found = ((one, text[max(0, one.start() - BEFORE) : one.start()]) for one in islice(ASSERT.finditer(text), MOST))
+    return [one[2] for one, before in found if not _is_prepared(before, one[1])]
 
 
 def _is_prepared(before: str, indent: str) -> bool:
     """Whether the line before, asserts and comments aside, does something in the same block or opens it."""
-    lines = reversed(before[-BEFORE:].splitlines())
+    lines = reversed(before.splitlines())
     line = next((one for one in lines if one.strip() and not one.strip().startswith(BESIDE)), "")
     if not indent or line.strip().startswith(HEAD):
         return False

@@ -56,7 +56,7 @@ LONGEST = 500
 AROUND = 200
 """Characters around a call that are looked at."""
 MOST = 1000
-"""Calls of a text that are looked at: a program in one line has very many."""
+"""Calls, doctests and asserts of a text that are looked at: a program in one line has very many."""
 QUOTES = "'\""
 OPEN, CLOSE = "([{", ")]}"
 
