@@ -59,7 +59,7 @@ def _settings(config: Config, service: str) -> object:
 
 def _orchestrator(config: Config, others: set[str]) -> object:
     """Nearly everything: which modes and stores there are, where they are, and what the models take."""
-    return config.model_dump(
+    said = config.model_dump(
         mode="json",
         exclude={
             "home": True,
@@ -69,3 +69,6 @@ def _orchestrator(config: Config, others: set[str]) -> object:
             "phoenix": {"retention_days"},
         },
     )
+    # The dump has asterisks in their place, whatever they are.
+    secrets = {role: secret.get_secret_value() for role in ROLES if (secret := config.role(role).api_key)}
+    return [said, secrets]

@@ -40,6 +40,15 @@ def test_a_setting_touches_the_services_that_depend_on_it(home: Home, text: str,
     assert {name for name in before if before[name] != after[name]} == touched
 
 
+def test_another_key_of_a_role_touches_who_sends_it(home: Home) -> None:
+    one, other = (
+        digests(configuration.parse(f'[roles.coder]\nurls = ["http://a:1/v1"]\napi_key = "{key}"', home))
+        for key in ("sesame", "simsim")
+    )
+    assert {name for name in one if one[name] != other[name]} == ORCHESTRATORS
+    assert not any("sesame" in said for said in one.values())
+
+
 def test_the_listener_follows_maker_toml_by_itself(home: Home) -> None:
     assert digest(Config(home=home), LISTENER) == digest(Config(home=home, port_offset=1), LISTENER)
 
